@@ -1,0 +1,5 @@
+"""``python -m colabdev``."""
+
+from colabdev.cli.main import main
+
+main()

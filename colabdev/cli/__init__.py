@@ -1,0 +1,1 @@
+"""How each verb is typed and shown; click and rich live here only."""

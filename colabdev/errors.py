@@ -1,0 +1,120 @@
+"""The exceptions that reach a user.
+
+ColabdevError                 1   a sentence (message) and a next step (hint)
+  InputError                  2   what the user typed or gave
+    BadConnectString
+    ConfigError                   a settings or state file cannot be read
+  TransportError             69   the machine cannot be reached
+    HostUnreachable
+    HostKeyMismatch               never retried
+    LoginRefused
+    ConnectionLost                the only one that is retried
+  RuntimeGone                69   the machine answers, but it is not the same machine any more
+  RemoteError                70   the far side failed
+    ProtocolError                 it said something we do not understand
+    RemoteFailure                 it said what went wrong; *kind* is stable
+  SyncError                   3
+    SyncConflict
+    SyncHalted
+  JobError                    1
+    JobNotFound               2
+    JobFailed                     exit code of the job itself
+  CourseError                 1   a course or an exercise is not as it should be
+"""
+
+from typing import ClassVar
+
+
+class ColabdevError(Exception):
+    """A failure with one sentence for the user (*message*) and one next step (*hint*)."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(ColabdevError):
+    exit_code = 2
+
+
+class BadConnectString(InputError):
+    pass
+
+
+class ConfigError(InputError):
+    pass
+
+
+class TransportError(ColabdevError):
+    exit_code = 69
+
+
+class HostUnreachable(TransportError):
+    pass
+
+
+class HostKeyMismatch(TransportError):
+    pass
+
+
+class LoginRefused(TransportError):
+    pass
+
+
+class ConnectionLost(TransportError):
+    pass
+
+
+class RuntimeGone(ColabdevError):
+    exit_code = 69
+
+
+class RemoteError(ColabdevError):
+    exit_code = 70
+
+
+class ProtocolError(RemoteError):
+    pass
+
+
+class RemoteFailure(RemoteError):
+    """The far side reported a failure of the stable *kind*."""
+
+    def __init__(self, kind: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.kind = kind
+
+
+class SyncError(ColabdevError):
+    exit_code = 3
+
+
+class SyncConflict(SyncError):
+    pass
+
+
+class SyncHalted(SyncError):
+    pass
+
+
+class JobError(ColabdevError):
+    pass
+
+
+class JobNotFound(JobError):
+    exit_code = 2
+
+
+class JobFailed(JobError):
+    """The job itself ended with *code*, which becomes the command's own exit code."""
+
+    def __init__(self, code: int, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
+
+
+class CourseError(ColabdevError):
+    pass

@@ -1,0 +1,1 @@
+"""A command that outlives the connection that started it."""

@@ -1,0 +1,94 @@
+"""The messages between us and a program of ours on the far side.
+
+After a hello line each message is a frame: one byte *kind*, four bytes of big-endian length, and
+that many bytes. Two kinds mean the same in every program: ``E``, a JSON error record
+``{"kind", "message", "hint"}``, and ``.``, the explicit end.
+"""
+
+import json
+import struct
+
+from colabdev.errors import ProtocolError, RemoteFailure
+from colabdev.remote.transport import Process
+
+MAX_FRAME = 16 * 1024 * 1024
+_MAX_GREETING = 64 * 1024
+_HEADER = struct.Struct(">cI")
+
+
+def pack(kind: bytes, body: bytes) -> bytes:
+    """Return one frame; *kind* is a single byte."""
+    return _HEADER.pack(kind, len(body)) + body
+
+
+class Conversation:
+    """Frames to and from *process*, which runs ``payload/<name>.py``."""
+
+    def __init__(self, process: Process, name: str) -> None:
+        self._process = process
+        self._name = name
+        self._buffer = bytearray()
+
+    def greet(self) -> None:
+        """Read up to the hello line, over what a shell start-up file may have printed before it.
+
+        Raises:
+            ProtocolError: the program did not start.
+        """
+        hello = f"\0colabdev {self._name} 1\n".encode()
+        while (at := self._buffer.find(hello)) < 0:
+            if len(self._buffer) > _MAX_GREETING or not self._fill():
+                raise ProtocolError(
+                    f"The program '{self._name}' did not start on the far side{self._complaint()}",
+                    "Run 'colabdev shell' and see whether 'python3 --version' answers there.",
+                )
+        del self._buffer[: at + len(hello)]
+
+    def send(self, kind: bytes, body: bytes) -> None:
+        """Send one frame."""
+        self._process.write(pack(kind, body))
+
+    def receive(self) -> tuple[bytes, bytes]:
+        """Wait for one frame and return its kind and body.
+
+        Raises:
+            RemoteFailure: the frame was an error record.
+            ProtocolError: the stream ended or is none of ours.
+            ConnectionLost: the connection ended.
+        """
+        self._need(_HEADER.size)
+        kind, length = _HEADER.unpack_from(self._buffer)
+        if length > MAX_FRAME:
+            raise ProtocolError(f"The far side announced a message of {length} bytes.")
+        self._need(_HEADER.size + length)
+        body = bytes(self._buffer[_HEADER.size : _HEADER.size + length])
+        del self._buffer[: _HEADER.size + length]
+        if kind == b"E":
+            raise _failure(body)
+        return kind, body
+
+    def _need(self, size: int) -> None:
+        while len(self._buffer) < size:
+            if not self._fill():
+                raise ProtocolError(
+                    f"The program '{self._name}' on the far side ended early{self._complaint()}"
+                )
+
+    def _fill(self) -> bool:
+        chunk = self._process.read()
+        self._buffer += chunk
+        return bool(chunk)
+
+    def _complaint(self) -> str:
+        lines = self._process.errors().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1][:300]}" if lines else "."
+
+
+def _failure(body: bytes) -> RemoteFailure:
+    try:
+        record = json.loads(body)
+        return RemoteFailure(
+            str(record["kind"]), str(record["message"]), str(record.get("hint", ""))
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProtocolError("The far side sent a damaged error record.") from error

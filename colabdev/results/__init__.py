@@ -1,0 +1,1 @@
+"""What jobs measured and made, kept on the laptop."""

@@ -1,0 +1,124 @@
+"""Files that survive a crash: atomic writes and locked, versioned JSON documents."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any  # a JSON document is a mapping of anything
+
+import filelock
+import platformdirs
+
+from colabdev.errors import ConfigError
+
+
+def private_dir(path: Path) -> Path:
+    """Make the directory *path* (0700) with its parents and return it.
+
+    Raises:
+        ConfigError: it cannot be made, or something else stands there.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"The folder {path} cannot be used: {error.strerror}.",
+            "Free the name or make it yours, or set COLABDEV_HOME to another folder.",
+        ) from error
+    return path
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace the contents of *path* by *data* in one step; readers see the old or the new.
+
+    The temporary file has *mode* from its first byte on (no moment at which it is wider).
+
+    Raises:
+        ConfigError: the folder or the disk refuses the write.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}.",
+            "Check the permissions of its folder and the free space.",
+        ) from error
+
+
+@contextlib.contextmanager
+def scratch_dir() -> Iterator[Path]:
+    """Lend a short, private (0700) folder under the user's cache and remove it afterwards.
+
+    Unlike a folder in ``/tmp`` it lies below no world-writable folder, so that sshd's StrictModes
+    accepts keys in it, and its path is short enough for a socket's name.
+    """
+    folder = private_dir(Path(platformdirs.user_cache_dir("colabdev")) / secrets.token_hex(4))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Document:
+    """A JSON file with a ``version`` field, read whole and written whole under a lock."""
+
+    def __init__(self, path: Path, *, version: int) -> None:
+        self.path = path
+        self.version = version
+
+    def read(self) -> dict[str, Any]:
+        """Return the contents, empty when there is no file yet.
+
+        Raises:
+            ConfigError: the file is damaged or from another version; it is never taken as empty.
+        """
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._unreadable(str(error)) from error
+        try:
+            contents = json.loads(text)
+        except ValueError as error:
+            raise self._unreadable(f"it is no JSON ({error})") from error
+        if not isinstance(contents, dict):
+            raise self._unreadable("it holds no object")
+        if contents.get("version") != self.version:
+            raise self._unreadable(
+                f"it is of version {contents.get('version')!r}, this colabdev reads {self.version}"
+            )
+        return contents
+
+    @contextlib.contextmanager
+    def edit(self) -> Iterator[dict[str, Any]]:
+        """Lend the contents for a change and write them back when the block ends well."""
+        private_dir(self.path.parent)
+        with filelock.FileLock(f"{self.path}.lock", timeout=30):
+            contents = self.read()
+            yield contents
+            contents["version"] = self.version
+            text = json.dumps(contents, indent=2, ensure_ascii=False)
+            write_atomic(self.path, text.encode() + b"\n")
+
+    def _unreadable(self, reason: str) -> ConfigError:
+        return ConfigError(
+            f"{self.path} cannot be read: {reason}.",
+            "Move the file aside to start afresh, or put back a good copy.",
+        )

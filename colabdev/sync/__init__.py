@@ -1,0 +1,1 @@
+"""Making two trees agree."""

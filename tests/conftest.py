@@ -1,0 +1,62 @@
+"""Every test gets a home of its own and must leave no thread, child or descriptor behind."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from colabdev.store import scratch_dir
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Lend a private folder that sshd's StrictModes accepts (a test runner's own does not)."""
+    with scratch_dir() as path:
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Point the user's home and colabdev's state at an empty folder."""
+    with scratch_dir() as path:
+        for name in list(os.environ):
+            if name.startswith(("COLABDEV_", "NGROK_", "XDG_", "SSH_", "COLAB_")):
+                monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", str(path))
+        monkeypatch.setenv("USERPROFILE", str(path))
+        monkeypatch.setenv("COLABDEV_HOME", str(path / "state"))
+        yield path
+
+
+def _open_things() -> tuple[set[int | None], set[int], int]:
+    me = psutil.Process()
+    threads = {thread.ident for thread in threading.enumerate()}
+    children = {child.pid for child in me.children(recursive=True)}
+    return threads, children, me.num_fds()
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(home: Path) -> Iterator[None]:
+    """Fail the test that leaves a thread, a child process or a descriptor open."""
+    threads, children, descriptors = _open_things()
+    yield
+    deadline = time.monotonic() + 5
+    while True:
+        now_threads, now_children, now_descriptors = _open_things()
+        extra_threads = now_threads - threads
+        extra_children = now_children - children
+        extra_descriptors = now_descriptors - descriptors
+        if not extra_threads and not extra_children and extra_descriptors <= 0:
+            return
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    names = [thread.name for thread in threading.enumerate() if thread.ident in extra_threads]
+    commands = [psutil.Process(pid).cmdline() for pid in extra_children if psutil.pid_exists(pid)]
+    pytest.fail(
+        f"left behind: threads {names}, children {commands}, {extra_descriptors} descriptors"
+    )
