@@ -1,0 +1,77 @@
+"""``colabdev cell``: the text to paste into Colab."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from colabdev.cli.console import Console
+from colabdev.cli.options import json_option, pass_console
+
+
+@click.command()
+@click.option(
+    "--tunnel",
+    type=click.Choice(["ngrok", "none"]),
+    default="ngrok",
+    show_default=True,
+    help="The road from the internet to the VM; 'none' stays on the machine itself.",
+)
+@click.option("--name", default="colab", show_default=True, help="What the runtime calls itself.")
+@click.option("--root", default="", help="Workspace on the VM. Default: /content on Colab.")
+@click.option("--keep-open", is_flag=True, help="Let the cell stay and show a status line.")
+@click.option("--copy", "to_clipboard", is_flag=True, help="Put the cell on the clipboard.")
+@click.option(
+    "--notebook",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a notebook with the cell to this file (.ipynb).",
+)
+@json_option
+@pass_console
+def cell(
+    console: Console,
+    tunnel: str,
+    name: str,
+    root: str,
+    keep_open: bool,
+    to_clipboard: bool,
+    notebook: Path | None,
+) -> None:
+    """Print the cell that opens a Colab runtime to this laptop.
+
+    It holds this laptop's public key and no secret. Paste it into Colab, run it, and give the
+    line it prints to this laptop.
+
+    \b
+    Example:
+      colabdev cell --copy
+      colabdev cell --tunnel none > cell.py
+    """
+    from colabdev.commands import cell as commands
+    from colabdev.remote.sshkey import ensure_key
+
+    text = commands.render_cell(
+        ensure_key(), tunnel=tunnel, name=name, root=root, keep_open=keep_open
+    )
+    if notebook is not None:
+        commands.write_notebook(notebook, text)
+        console.done(f"Wrote {notebook}. Open it in Colab (File > Upload notebook) and run it.")
+    if to_clipboard:
+        from colabdev.cli.clipboard import copy
+
+        copy(text)
+        console.done("The cell is on the clipboard. Paste it into a Colab notebook and run it.")
+    if console.as_json:
+        console.result({"cell": text})
+    elif notebook is None and not to_clipboard:
+        sys.stdout.write(text)
+        if sys.stdout.isatty():
+            console.done("\nPaste this into a Colab cell and run it; --copy spares the selecting.")
+    if tunnel == "ngrok" and (to_clipboard or notebook is not None or sys.stdout.isatty()):
+        console.done(
+            "Colab allows SSH only to accounts with compute units (its FAQ); ngrok wants a payment"
+            " card on file for TCP, which it does not charge."
+        )
+
+
+COMMANDS = (cell,)

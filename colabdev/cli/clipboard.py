@@ -1,0 +1,20 @@
+"""Put text on the clipboard."""
+
+from colabdev.errors import InputError
+
+
+def copy(text: str) -> None:
+    """Put *text* on the clipboard of this desktop.
+
+    Raises:
+        InputError: there is none, as over SSH or without xclip or wl-clipboard on Linux.
+    """
+    import pyperclip
+
+    try:
+        pyperclip.copy(text)
+    except pyperclip.PyperclipException as error:
+        raise InputError(
+            "There is no clipboard to copy to from here.",
+            "Linux needs xclip or wl-clipboard; or write it to a file: colabdev cell > cell.py",
+        ) from error

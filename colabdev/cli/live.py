@@ -1,0 +1,73 @@
+"""The moving part of the terminal: a spinner that becomes a bar."""
+
+import contextlib
+from collections.abc import Iterator
+
+from rich.console import Console as Terminal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+
+class _Step:
+    """One line that moves while a step is under way."""
+
+    def __init__(self, terminal: Terminal, text: str) -> None:
+        self._terminal = terminal
+        self._text = text
+        self._spin = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=terminal,
+            transient=True,
+        )
+        self._bar: Progress | None = None
+        self._task: TaskID = self._spin.add_task(Text(text).plain, total=None)
+
+    def start(self) -> None:
+        self._spin.start()
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        if total is None:
+            return
+        if self._bar is None:
+            self._spin.stop()
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+                console=self._terminal,
+                transient=True,
+            )
+            self._task = self._bar.add_task(self._text, total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done, total=total)
+
+    def say(self, text: str) -> None:
+        (self._bar or self._spin).update(self._task, description=text)
+
+    def stop(self) -> None:
+        (self._bar or self._spin).stop()
+
+
+@contextlib.contextmanager
+def live_step(text: str) -> Iterator[_Step]:
+    """Show *text* with a spinner on stderr until the block ends, leaving no trace."""
+    step = _Step(Terminal(stderr=True, markup=False, highlight=False), text)
+    step.start()
+    try:
+        yield step
+    finally:
+        step.stop()

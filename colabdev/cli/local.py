@@ -1,0 +1,3 @@
+"""``up`` and ``down``: a runtime on this very machine."""
+
+COMMANDS = ()

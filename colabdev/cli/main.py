@@ -1,0 +1,90 @@
+"""The command group and the one boundary at which failures are printed."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from colabdev import __version__
+from colabdev.cli import cell, connect, demo, exercises, jobs, local, results, run, sync
+from colabdev.cli.console import Console
+from colabdev.errors import ColabdevError, JobFailed
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start here: colabdev cell --copy, paste it into Colab, run it, then colabdev connect.",
+)
+@click.version_option(__version__, message="%(version)s")
+def cli() -> None:
+    """Turn a Google Colab GPU into a machine you develop on from your own laptop."""
+
+
+for group in (cell, connect, sync, run, jobs, exercises, results, local, demo):
+    for command in group.COMMANDS:
+        cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    console = Console()
+    code, whose = _run(arguments, console)
+    console.end(code, whose)
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str], console: Console) -> tuple[int, str]:
+    try:
+        value = cli.main(list(arguments), prog_name="colabdev", standalone_mode=False, obj=console)
+        return (value if isinstance(value, int) else 0), "colabdev"
+    except JobFailed as error:
+        console.failed(error.message, error.hint, kind=type(error).__name__)
+        return error.code, "job"
+    except ColabdevError as error:
+        console.failed(error.message, error.hint, kind=type(error).__name__)
+        return error.exit_code, "colabdev"
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2, "colabdev"
+    except click.ClickException as error:
+        # A usage error comes before the option has been read.
+        console.as_json = console.as_json or "--json" in arguments
+        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        hint = f"See '{path} --help'." if path else ""
+        console.failed(error.format_message(), hint, kind="UsageError")
+        return error.exit_code, "colabdev"
+    except (KeyboardInterrupt, click.Abort):
+        console.failed("Stopped.", kind="Interrupted")
+        return 130, "colabdev"
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141, "colabdev"
+    except Exception as error:
+        console.failed(
+            f"This is a bug in colabdev: {type(error).__name__}: {error}",
+            f"Its trace is in {_keep_trace()}; please report it with what you typed.",
+            kind="Bug",
+        )
+        return 1, "colabdev"
+
+
+def _keep_trace() -> str:
+    """Write the trace of the current exception to a file of ours; return the file's name."""
+    import traceback
+    from datetime import UTC, datetime
+
+    from colabdev import paths
+
+    folder = paths.home() / "log"
+    file = folder / f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(f"colabdev {__version__}\n{traceback.format_exc()}", encoding="utf-8")
+    except OSError:
+        traceback.print_exc()
+        return "the lines above"
+    return str(file)

@@ -1,0 +1,40 @@
+"""Options that several commands share, and how a command gets its console."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar  # click's own callables are untyped in their arguments
+
+import click
+
+from colabdev.cli.console import Console
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+pass_console = click.make_pass_decorator(Console, ensure=True)
+
+
+def json_option(function: F) -> F:
+    """Add ``--json``, which turns the console to JSON lines."""
+    return click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_to_json,
+        help="Print JSON lines instead (docs/json.md).",
+    )(function)
+
+
+def on_option(function: F) -> F:
+    """Add ``--on ALIAS``; without it the runtime connected last is meant."""
+    return click.option(
+        "--on",
+        "alias",
+        metavar="ALIAS",
+        help="The runtime to use: an alias, or 'here' for this machine. Default: the latest.",
+    )(function)
+
+
+def _to_json(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001 - click's signature
+    console = context.find_object(Console)
+    if value and console is not None:
+        console.as_json = True

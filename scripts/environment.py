@@ -1,0 +1,127 @@
+"""The checkout's own virtual environment: made, filled and kept in step with pyproject.toml."""
+
+import hashlib
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+TORCH = "2.13.0"  # what the course is checked with; users may have any torch>=2.6
+_FOLDER = CHECKOUT / ".venv"
+_PYTHON = _FOLDER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+# Programs the scripts need, and the Debian package that brings each.
+_PROGRAMS = {
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "git": "git",
+}
+
+
+def prepare(*, dev: bool) -> Path:
+    """Return the interpreter of an environment that has colabdev, torch and, for *dev*, its tools.
+
+    Does nothing when it is in step already. Says what it does on stderr.
+    """
+    if sys.version_info < (3, 11):  # noqa: UP036 - it runs under whatever python3 is here
+        sys.exit(f"colabdev needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    _install_programs(("sshd", "ssh", "git") if dev else ("sshd", "ssh"))
+    stamp = _FOLDER / f"ready-{'dev' if dev else 'demo'}"
+    wanted = hashlib.sha256(
+        (CHECKOUT / "pyproject.toml").read_bytes() + TORCH.encode() + str(_FOLDER).encode()
+    ).hexdigest()
+    if not (_PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted):
+        _fill(dev=dev)
+        stamp.write_text(wanted)
+    return _PYTHON
+
+
+def run(command: list[str | Path]) -> None:
+    """Run *command* in the checkout and leave with its exit code when it fails."""
+    code = subprocess.run(command, cwd=CHECKOUT, check=False).returncode
+    if code:
+        sys.exit(code)
+
+
+def _fill(*, dev: bool) -> None:
+    if not _PYTHON.exists():
+        _say("Making the virtual environment .venv")
+        # A torch that the machine has already is used as it is, not fetched again.
+        _need_ensurepip()
+        venv.create(_FOLDER, with_pip=True, system_site_packages=_torch_fits(), clear=True)
+    if not _works(["-c", "from importlib.metadata import version as v; print(v('torch'))"]):
+        _say(f"Installing torch {TORCH} (CPU)")
+        _install_torch()
+    _say("Installing colabdev and what it needs")
+    import tomllib  # new in 3.11; above, an older Python gets its sentence
+
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    tools = project["dependency-groups"]["dev"] if dev else []
+    _pip("install", "--editable", f"{CHECKOUT}[torch]", *tools)
+
+
+def _install_torch() -> None:
+    """Take the CPU build; plain ``torch`` on Linux would bring gigabytes of CUDA."""
+    if sys.platform != "linux":
+        _pip("install", f"torch=={TORCH}")
+        return
+    # "+cpu" is met by a build that lies on this machine, and by none of PyPI's.
+    if not _works(["-m", "pip", "install", "--quiet", f"torch=={TORCH}+cpu"]):
+        index = "https://download.pytorch.org/whl/cpu"
+        _pip("install", "--index-url", index, f"torch=={TORCH}")
+
+
+def _torch_fits() -> bool:
+    try:
+        release = importlib.metadata.version("torch").split("+")[0].split(".")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return tuple(int(part) for part in release[:2] if part.isdigit()) >= (2, 6)
+
+
+def _need_ensurepip() -> None:
+    """Install ensurepip when it is missing; Debian keeps it in a package of its own."""
+    try:
+        import ensurepip  # noqa: F401 - Debian leaves it out of python3
+    except ImportError:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        _apt_install([f"python{version}-venv"])
+
+
+def _install_programs(names: tuple[str, ...]) -> None:
+    search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/sbin"))
+    missing = [name for name in names if not shutil.which(name, path=search)]
+    if missing and sys.platform == "linux":
+        _apt_install([_PROGRAMS[name] for name in missing])
+
+
+def _apt_install(packages: list[str]) -> None:
+    if not (shutil.which("apt-get") and os.geteuid() == 0):
+        sys.exit(
+            f"Missing on this machine: {', '.join(packages)}.\n"
+            f"  Install with: sudo apt-get install {' '.join(packages)}"
+        )
+    _say(f"Installing {', '.join(packages)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", *packages]):
+        done = subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL)
+        if done.returncode:
+            sys.exit(f"'{' '.join(command)}' failed; see its lines above.")
+
+
+def _pip(*words: str) -> None:
+    run([_PYTHON, "-m", "pip", "--disable-pip-version-check", *words, "--quiet"])
+
+
+def _works(words: list[str]) -> bool:
+    done = subprocess.run(
+        [_PYTHON, *words], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    return done.returncode == 0
+
+
+def _say(text: str) -> None:
+    print(f"{text} ...", file=sys.stderr, flush=True)

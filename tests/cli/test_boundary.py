@@ -1,0 +1,84 @@
+"""How failures reach the user: one sentence, one next step, the right exit code."""
+
+from pathlib import Path
+
+from tests.support.cli import colabdev, json_lines
+
+
+def test_a_mistyped_command_is_bad_input() -> None:
+    """An unknown command ends with 2 and says where to look."""
+    done = colabdev("conect")
+    assert done.returncode == 2
+    assert b"No such command 'conect'" in done.stderr
+    assert b"--help" in done.stderr
+    assert done.stdout == b""
+
+
+def test_no_command_shows_the_help_and_is_bad_input() -> None:
+    """``colabdev`` alone shows what there is, on stderr, and ends with 2."""
+    done = colabdev()
+    assert done.returncode == 2
+    assert b"Usage: colabdev" in done.stderr
+
+
+def test_an_error_has_one_sentence_and_one_next_step() -> None:
+    """A malformed connect string gives two lines on stderr, no trace, and 2."""
+    done = colabdev("connect", "ssh root@example.com")
+    assert done.returncode == 2
+    lines = done.stderr.decode().strip().splitlines()
+    assert lines[0].startswith("Error: ")
+    assert len(lines) == 2
+    assert done.stdout == b""
+
+
+def test_json_errors_are_lines_too() -> None:
+    """With --json the error is an object, and the last line says whose exit code it is."""
+    lines = json_lines(colabdev("connect", "nonsense", "--json"))
+    assert [line["type"] for line in lines] == ["error", "end"]
+    assert lines[0]["kind"] == "BadConnectString"
+    assert lines[1] == {"v": 1, "type": "end", "exit_code": 2, "whose": "colabdev"}
+
+
+def test_json_usage_errors_are_lines_too() -> None:
+    """A usage error comes before --json is parsed, and is JSON all the same."""
+    lines = json_lines(colabdev("status", "--json", "--nonsense"))
+    assert [line["type"] for line in lines] == ["error", "end"]
+    assert lines[1]["exit_code"] == 2
+
+
+def test_a_damaged_state_file_is_named_and_kept(home: Path) -> None:
+    """An unreadable runtimes file is an error that names it; it is never taken as empty."""
+    state = home / "state"
+    state.mkdir(mode=0o700)
+    (state / "runtimes.json").write_text("{broken")
+    done = colabdev("status")
+    assert done.returncode == 2
+    assert str(state / "runtimes.json").encode() in done.stderr
+    assert (state / "runtimes.json").read_text() == "{broken"
+
+
+def test_a_state_folder_that_cannot_be_made_is_a_sentence(home: Path) -> None:
+    """COLABDEV_HOME below a file ends with a sentence, not with a trace."""
+    (home / "state").write_text("a file stands here")
+    done = colabdev("cell", "--tunnel", "none")
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert str(home / "state").encode() in done.stderr
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    """Each command's --help ends with 0 and shows an example."""
+    from colabdev.cli.main import cli
+
+    def walk(command: object, words: list[str]) -> None:
+        import click
+
+        assert isinstance(command, click.Command)
+        if isinstance(command, click.Group):
+            for name, inner in command.commands.items():
+                walk(inner, [*words, name])
+        if words:
+            assert command.help is not None, words
+            assert "Example:" in command.help, words
+
+    walk(cli, [])
