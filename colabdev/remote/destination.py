@@ -1,6 +1,40 @@
-"""Where a machine is and how to know it: the parsed form of a connect string."""
+"""Where a machine is and how to know it: the connect string and what it says."""
 
+import base64
+import binascii
+import hashlib
+import ipaddress
+import re
+import urllib.parse
 from dataclasses import dataclass
+from typing import Self
+
+from colabdev.errors import BadConnectString
+from colabdev.remote import tunnels
+
+_HINT = "Copy the whole line the cell printed."
+_VERSION = "1"
+_FIELDS = ("key", "boot", "root", "via", "v")
+_MAX_LENGTH = 8192
+
+# What `colabdev connect '...'` may look like when the whole printed line was copied.
+_LINE = re.compile(r"(?:colabdev\s+connect\s+)?(?P<quote>['\"]?)(?P<token>\S+)(?P=quote)")
+_SHAPE = re.compile(
+    r"colabdev://(?P<user>[^@/?#]*)@(?P<host>\[[^]@/?#]*\]|[^:@/?#\[\]]*):(?P<port>[^@/?#:]*)"
+    r"\?(?P<query>[^?#]*)"
+)
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_BOOT = re.compile(r"[0-9a-f]{32}")
+
+# Bytes of a whole public key of each type (RFC 8709 section 4, RFC 5656 section 3.1).
+_KEY_LENGTHS = {
+    "ssh-ed25519": 51,
+    "ecdsa-sha2-nistp256": 104,
+    "ecdsa-sha2-nistp384": 136,
+    "ecdsa-sha2-nistp521": 172,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +46,192 @@ class Destination:
     port: int
     host_key: str
     via: str = "none"
+
+    def __str__(self) -> str:
+        """Return ``user@host:port``, an IPv6 address in brackets."""
+        host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
+        return f"{self.user}@{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectString:
+    """All that a laptop needs to know of a machine, and nothing secret.
+
+    *boot_id* is 32 lower-case hex characters, *root* an absolute path on that machine.
+    """
+
+    destination: Destination
+    boot_id: str
+    root: str
+
+    def __str__(self) -> str:
+        """Return the text form, one token that is safe inside single quotes."""
+        key_type, blob = self.destination.host_key.split(" ")
+        fields = {
+            "key": f"{_quote(key_type)}+{_quote(blob)}",
+            "boot": self.boot_id,
+            "root": _quote(self.root),
+            "via": self.destination.via,
+            "v": _VERSION,
+        }
+        query = "&".join(f"{name}={value}" for name, value in fields.items())
+        return f"colabdev://{self.destination}?{query}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read *text*: a connect string, or the whole ``colabdev connect '...'`` line.
+
+        Raises:
+            BadConnectString: it is malformed, cut off, or of a version or road unknown here.
+        """
+        match = _SHAPE.fullmatch(_token(text))
+        if match is None:
+            raise BadConnectString(
+                "This connect string is cut off or damaged: it does not read "
+                "colabdev://USER@HOST:PORT?key=...&boot=...&root=...&via=...&v=1.",
+                _HINT,
+            )
+        fields = _fields(match["query"])
+        user, port = match["user"], match["port"]
+        if not _USER.fullmatch(user):
+            raise _bad("user name", user)
+        if not _PORT.fullmatch(port) or int(port) > 65535:
+            raise _bad("port", port)
+        if not _BOOT.fullmatch(fields["boot"]):
+            raise _bad("boot id", fields["boot"])
+        destination = Destination(
+            user, _host(match["host"]), int(port), _host_key(fields["key"]), _via(fields["via"])
+        )
+        return cls(destination, fields["boot"], _root(fields["root"]))
+
+
+def parse_connect_string(text: str) -> ConnectString:
+    """Read *text* as `ConnectString.parse` does."""
+    return ConnectString.parse(text)
+
+
+def fingerprint(host_key: str) -> str:
+    """Return the fingerprint of the public key ``<type> <base64>`` as OpenSSH prints it."""
+    digest = hashlib.sha256(base64.b64decode(host_key.split(" ")[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def _token(text: str) -> str:
+    line = _LINE.fullmatch(text.strip())
+    token = line["token"] if line else ""
+    if not token.startswith("colabdev://"):
+        raise BadConnectString(
+            "This is no connect string: it is not one word that begins with colabdev://.", _HINT
+        )
+    if len(token) > _MAX_LENGTH:
+        raise BadConnectString(
+            f"This connect string is longer than {_MAX_LENGTH} characters.", _HINT
+        )
+    if not token.isascii() or not token.isprintable() or "'" in token or '"' in token:
+        raise BadConnectString(
+            "This connect string holds a character that none of ours has: "
+            "a quote, a control character or a letter beyond ASCII.",
+            _HINT,
+        )
+    return token
+
+
+def _fields(query: str) -> dict[str, str]:
+    try:
+        pairs = urllib.parse.parse_qsl(
+            query, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=20
+        )
+    except ValueError as error:
+        raise BadConnectString(
+            "The fields of this connect string are cut off or damaged.", _HINT
+        ) from error
+    fields = dict(pairs)
+    # The version comes first: what else is strange may be right in another one.
+    if fields.get("v", _VERSION) != _VERSION:
+        raise BadConnectString(
+            f"This connect string is of version {_shown(fields['v'])}, "
+            f"and this colabdev knows version {_VERSION}.",
+            "Update colabdev, or render the cell anew with 'colabdev cell'.",
+        )
+    if len(fields) < len(pairs):
+        raise BadConnectString("A field of this connect string stands there twice.", _HINT)
+    if unknown := [name for name in fields if name not in _FIELDS]:
+        raise BadConnectString(
+            f"This connect string has an unknown field {_shown(unknown[0])}.", _HINT
+        )
+    if missing := [name for name in _FIELDS if name not in fields]:
+        raise BadConnectString(
+            f"This connect string is cut off: the field '{missing[0]}' is missing.", _HINT
+        )
+    return fields
+
+
+def _host(text: str) -> str:
+    if text.startswith("["):
+        try:
+            # A zone (fe80::1%eth0) is a place on somebody else's machine, and '%' a token of ssh.
+            return str(ipaddress.IPv6Address(text[1:-1] if "%" not in text else ""))
+        except ValueError as error:
+            raise _bad("host", text) from error
+    if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in text.split(".")):
+        raise _bad("host", text)
+    return text
+
+
+def _host_key(text: str) -> str:
+    key_type, _, encoded = text.partition(" ")
+    expected = _KEY_LENGTHS.get(key_type)
+    if expected is None:
+        raise _bad("host key's type", key_type)
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadConnectString(
+            "The host key in this connect string is no base64.", _HINT
+        ) from error
+    name = len(key_type).to_bytes(4, "big") + key_type.encode()
+    if not blob.startswith(name):
+        raise BadConnectString(
+            f"The host key in this connect string is damaged: it is no {key_type} key inside.",
+            _HINT,
+        )
+    if len(blob) != expected or base64.b64encode(blob).decode() != encoded:
+        raise BadConnectString(
+            f"The host key in this connect string is cut off or damaged: it has {len(blob)} bytes, "
+            f"and a {key_type} key has {expected}.",
+            _HINT,
+        )
+    return f"{key_type} {encoded}"
+
+
+def _root(text: str) -> str:
+    parts = text.split("/")
+    if not text.startswith("/") or not text.isprintable() or len(text) > 1024 or ".." in parts:
+        raise _bad("workspace root", text)
+    return text
+
+
+def _via(text: str) -> str:
+    if text in tunnels.LATER:
+        raise BadConnectString(
+            f"This machine is behind a {text} tunnel, and this version of colabdev cannot take "
+            "that road yet.",
+            "Render a cell with 'colabdev cell --tunnel ngrok' and run that one.",
+        )
+    if text not in tunnels.ROADS:
+        raise _bad("tunnel", text)
+    return text
+
+
+def _bad(what: str, value: str) -> BadConnectString:
+    return BadConnectString(
+        f"The {what} in this connect string is not a valid one: {_shown(value)}.", _HINT
+    )
+
+
+def _quote(text: str) -> str:
+    return urllib.parse.quote(text, safe="")
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= 60 else f"{text[:57]}...")

@@ -90,5 +90,5 @@ def _failure(body: bytes) -> RemoteFailure:
         return RemoteFailure(
             str(record["kind"]), str(record["message"]), str(record.get("hint", ""))
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ProtocolError("The far side sent a damaged error record.") from error

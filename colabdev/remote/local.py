@@ -23,6 +23,7 @@ class LocalProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=Path.home(),
+                start_new_session=True,  # Ctrl-C is for us; over SSH it would not get there either
             )
         except OSError as error:
             raise HostUnreachable(
@@ -71,11 +72,11 @@ class LocalProcess:
             self._child.kill()
             self._child.wait()
         self._stdout.close()
+        # What the child left in the background may hold stderr open: that thread ends with it.
         self._drain.join(timeout=1)
-        self._stderr.close()
 
     def _drain_errors(self) -> None:
-        with contextlib.suppress(ValueError, OSError):  # closed under our hands: nothing to keep
+        with self._stderr:
             while chunk := self._stderr.read1(65536):  # type: ignore[attr-defined]  # BufferedReader
                 self._errors += chunk
                 del self._errors[:-_ERRORS_KEPT]

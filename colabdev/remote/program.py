@@ -9,8 +9,10 @@ from colabdev import texts
 # Linux takes at most 128 KiB in one argument (MAX_ARG_STRLEN); sshd's exec request is one argument.
 _LIMIT = 120_000
 
-# The program finds its own text in SOURCE, for when it must outlive this process.
+# The program finds its own text in SOURCE, for when it must outlive this process. Python would
+# look into the folder it starts in first: a json.py in somebody's home is not the one we mean.
 _LOADER = (
+    "import sys;sys.path=[p for p in sys.path if p];"
     "import base64,zlib;"
     "SOURCE=zlib.decompress(base64.b64decode('{packed}')).decode();"
     "exec(compile(SOURCE,'<colabdev {name}>','exec'))"

@@ -1,8 +1,24 @@
 """The machines the laptop knows, by alias."""
 
+import difflib
+import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any  # an entry of the file is JSON: a mapping of anything
 
-from colabdev.remote.destination import Destination
+import platformdirs
+
+from colabdev import paths
+from colabdev.errors import BadConnectString, ConfigError, InputError
+from colabdev.remote.destination import ConnectString, Destination
+from colabdev.store import Document
+
+HERE = "here"
+
+# An alias goes into ssh configs, known_hosts and file names.
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +34,112 @@ class Runtime:
     boot_id: str
     root: str
     registered: str
+
+
+class Registry:
+    """The file of known runtimes; every call reads or writes it whole."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._document = Document(path or paths.runtimes_file(), version=1)
+
+    def all(self) -> list[Runtime]:
+        """Return the known runtimes, the one connected last first.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        known = self._known(self._document.read())
+        return sorted(known.values(), key=lambda runtime: runtime.registered, reverse=True)
+
+    def get(self, alias: str | None) -> Runtime:
+        """Return the runtime *alias*, the one connected last for None, this machine for ``here``.
+
+        Raises:
+            InputError: there is none of that name, or none at all.
+        """
+        if alias == HERE:
+            return here()
+        known = self.all()
+        if not known:
+            raise InputError(
+                "No runtime is known yet.",
+                "Run 'colabdev cell --copy', run the cell in Colab, and connect with what it "
+                "prints; or use this machine with '--on here'.",
+            )
+        for runtime in known:
+            if alias in (None, runtime.alias):
+                return runtime
+        names = [runtime.alias for runtime in known]
+        near = difflib.get_close_matches(str(alias), names, n=1)
+        raise InputError(
+            f"No runtime is called {alias!a}.",
+            f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(names)}, {HERE}.",
+        )
+
+    def put(self, runtime: Runtime) -> None:
+        """Record *runtime*, in the place of one with the same alias.
+
+        Raises:
+            InputError: its alias cannot be one.
+        """
+        check_alias(runtime.alias)
+        assert runtime.destination is not None, "this machine is known without a record"
+        with self._document.edit() as contents:
+            known = self._known(contents)
+            known[runtime.alias] = runtime
+            contents["runtimes"] = _entries(known)
+
+    def forget(self, alias: str) -> None:
+        """Take the runtime *alias* out; one that is not there is no error."""
+        with self._document.edit() as contents:
+            known = self._known(contents)
+            known.pop(alias, None)
+            contents["runtimes"] = _entries(known)
+
+    def _known(self, contents: Mapping[str, Any]) -> dict[str, Runtime]:
+        try:
+            entries = contents.get("runtimes", {}).items()
+            return {alias: _from_entry(alias, entry) for alias, entry in entries}
+        except (AttributeError, KeyError, TypeError, BadConnectString) as error:
+            raise ConfigError(
+                f"{self._document.path} cannot be read: an entry in it is damaged ({error}).",
+                "Move the file aside to start afresh, and connect again.",
+            ) from error
+
+
+def check_alias(alias: str) -> None:
+    """Raise InputError unless *alias* can name a runtime."""
+    if alias == HERE:
+        raise InputError("The name 'here' means this very machine.", "Choose another --name.")
+    if not _ALIAS.fullmatch(alias):
+        raise InputError(
+            f"{alias!a} cannot name a runtime.",
+            "Use up to 63 letters, digits, dots, dashes and underscores, a letter or digit first.",
+        )
+
+
+def here() -> Runtime:
+    """Return this machine as a runtime; its boot id is the same for as long as its root is."""
+    root = Path(platformdirs.user_cache_dir("colabdev")) / HERE / "content"
+    boot_id = hashlib.sha256(f"colabdev here {root}".encode()).hexdigest()[:32]
+    return Runtime(HERE, None, boot_id, str(root), "")
+
+
+def _entries(known: Mapping[str, Runtime]) -> dict[str, Any]:
+    # The connect string is the record: what is read back passes the gate a pasted one passes.
+    return {
+        alias: {
+            "connect": str(ConnectString(runtime.destination, runtime.boot_id, runtime.root)),
+            "registered": runtime.registered,
+        }
+        for alias, runtime in known.items()
+        if runtime.destination is not None
+    }
+
+
+def _from_entry(alias: str, entry: Mapping[str, Any]) -> Runtime:
+    parsed = ConnectString.parse(entry["connect"])
+    registered = entry["registered"]
+    if not _ALIAS.fullmatch(alias) or not isinstance(registered, str):
+        raise TypeError(f"the entry of {alias!a}")
+    return Runtime(alias, parsed.destination, parsed.boot_id, parsed.root, registered)

@@ -1,0 +1,82 @@
+"""``colabdev connect``: prove that a machine is the one its connect string names; remember it."""
+
+import datetime
+from dataclasses import dataclass
+
+from colabdev import paths
+from colabdev.commands.reporter import Reporter
+from colabdev.errors import ConfigError, RuntimeGone
+from colabdev.remote import sshconfig
+from colabdev.remote.destination import parse_connect_string
+from colabdev.remote.host import HostFacts, host_facts
+from colabdev.remote.runtime import Registry, Runtime, check_alias
+from colabdev.remote.ssh import SSHTransport
+from colabdev.remote.sshkey import ensure_key
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A proved and recorded runtime, and what the machine says of itself (torch was not asked)."""
+
+    runtime: Runtime
+    facts: HostFacts
+
+
+def connect(
+    text: str, alias: str, reporter: Reporter, *, now: datetime.datetime | None = None
+) -> Connection:
+    """Log in by the connect string *text* and record the machine as *alias*.
+
+    But for the laptop's own key nothing is written before the login is proved against the pinned
+    host key. A known alias gets the new address.
+
+    Raises:
+        BadConnectString: *text* is none, or the alias cannot be one (InputError).
+        TransportError: the machine cannot be reached, is another one, or refuses the key.
+        RuntimeGone: the machine has been started anew since the string was printed.
+        ConfigError: a file of ours cannot be written.
+    """
+    check_alias(alias)
+    wanted = parse_connect_string(text)
+    registry = Registry()
+    before = {runtime.alias: runtime for runtime in registry.all()}.get(alias)
+    ensure_key()
+    with (
+        reporter.step(f"Logging in to {wanted.destination}"),
+        SSHTransport.connect(wanted.destination, paths.key_file()) as transport,
+    ):
+        facts = host_facts(transport, wanted.root, torch=False)
+    if facts.boot_id != wanted.boot_id:
+        raise RuntimeGone(
+            f"The machine at {wanted.destination} is in another life than this connect string: "
+            "it has been started anew since, or its folder ~/.colabdev was removed.",
+            "Run the cell again and connect with the string it prints.",
+        )
+    registered = (now or datetime.datetime.now(datetime.UTC)).isoformat(timespec="microseconds")
+    runtime = Runtime(alias, wanted.destination, wanted.boot_id, wanted.root, registered)
+    registry.put(runtime)
+    sshconfig.write_ssh_files(registry)
+    reporter.done(_welcome(runtime, before))
+    _include(reporter)
+    return Connection(runtime, facts)
+
+
+def _welcome(runtime: Runtime, before: Runtime | None) -> str:
+    sentence = f"Connected: {runtime.alias} is {runtime.destination}, workspace {runtime.root}."
+    if before is None:
+        return sentence
+    if before.boot_id != runtime.boot_id:
+        return f"{sentence} It is a fresh machine: files and jobs of the one before are not there."
+    if before.destination != runtime.destination:
+        return f"{sentence} It is the same machine as before at a new address."
+    return f"{sentence} It was connected already."
+
+
+def _include(reporter: Reporter) -> None:
+    try:
+        added = sshconfig.ensure_include()
+    except ConfigError as error:  # the runtime is there and works: only plain `ssh ALIAS` does not
+        reporter.warn(error.message, error.hint)
+        return
+    if added:
+        reporter.done(f"{paths.user_ssh_config()} now includes {paths.ssh_config_file()}.")

@@ -1,0 +1,47 @@
+"""``colabdev disconnect``: forget a runtime and take back what connecting put on this computer."""
+
+from colabdev import paths
+from colabdev.commands.reporter import Reporter
+from colabdev.errors import ConfigError, InputError
+from colabdev.remote import sshconfig
+from colabdev.remote.runtime import Registry, Runtime
+
+
+def disconnect(alias: str | None, reporter: Reporter) -> Runtime | None:
+    """Forget the runtime *alias*, or the only one for None; return it, None if it was not known.
+
+    The machine itself goes on running. With the last runtime our line leaves ``~/.ssh/config``.
+
+    Raises:
+        InputError: there are several, and *alias* names none.
+        ConfigError: a file of ours cannot be written.
+    """
+    registry = Registry()
+    known = {runtime.alias: runtime for runtime in registry.all()}
+    if alias is None and len(known) > 1:
+        raise InputError(
+            "Several runtimes are known.", f"Name the one to forget: {', '.join(known)}."
+        )
+    gone = known.pop(alias or next(iter(known), ""), None)
+    if gone is not None:
+        registry.forget(gone.alias)
+        reporter.done(
+            f"Forgot {gone.alias}. The machine goes on: colabdev_stop() in its notebook ends it "
+            "('colabdev down' if it runs on this computer)."
+        )
+    else:
+        reporter.done(f"There is no runtime {alias or ''}".rstrip() + ", so nothing is to be done.")
+    sshconfig.write_ssh_files(registry)
+    if not known:
+        _take_out_include(reporter)
+    return gone
+
+
+def _take_out_include(reporter: Reporter) -> None:
+    try:
+        removed = sshconfig.remove_include()
+    except ConfigError as error:  # the line left behind includes a file without hosts: harmless
+        reporter.warn(error.message, f"Take out the line yourself: {sshconfig.include_line()}")
+        return
+    if removed:
+        reporter.done(f"{paths.user_ssh_config()} no longer includes {paths.ssh_config_file()}.")

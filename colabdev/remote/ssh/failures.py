@@ -1,0 +1,148 @@
+"""What each error of paramiko and the socket module means to a user."""
+
+import contextlib
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import paramiko  # type: ignore[import-untyped]  # it ships no types
+from paramiko import ssh_exception
+
+from colabdev.errors import (
+    ConnectionLost,
+    HostUnreachable,
+    LoginRefused,
+    TransportError,
+)
+from colabdev.remote.destination import Destination
+from colabdev.remote.ssh.client import Client
+
+# All that paramiko and a socket raise.
+FOREIGN = (paramiko.SSHException, EOFError, OSError)
+
+NEW_ADDRESS = "Run the cell again and connect with the string it prints."
+_AGAIN = "Try again. If it stays so, run the cell again and connect with the string it prints."
+
+
+@contextlib.contextmanager
+def translated(destination: Destination, client: Client | None = None) -> Iterator[None]:
+    """Turn a foreign error inside the block into ours; *client* is there once a socket is."""
+    try:
+        yield
+    except FOREIGN as error:
+        raise translate(error, destination, client) from error
+
+
+def translate(
+    error: Exception, destination: Destination, client: Client | None = None
+) -> TransportError:
+    """Return ours for the foreign *error*, with the sentence and the next step."""
+    if client is not None and not client.remote_version:
+        return _no_server(error, destination)
+    if client is not None and client.initial_kex_done and not client.is_active():
+        return lost(destination)  # whatever paramiko calls it in that place
+    kind = next(kind for kind in type(error).__mro__ if kind in FAILURES)
+    return FAILURES[kind].error(destination, error)
+
+
+def lost(destination: Destination) -> ConnectionLost:
+    """Return the error of a connection that broke under us."""
+    return ConnectionLost(f"The connection to {_place(destination)} broke.", _AGAIN)
+
+
+def _no_server(error: BaseException | None, destination: Destination) -> HostUnreachable:
+    while error is not None and not isinstance(error, TimeoutError):
+        error = error.__context__
+    if error is None:
+        sentence = (
+            f"What answers at {_place(destination)} is no SSH server: the tunnel is up, but the "
+            "server behind it is not, or the address is somebody else's by now."
+        )
+    else:
+        sentence = (
+            f"{_place(destination)} takes the connection and says nothing: "
+            "the tunnel is up, but the SSH server behind it does not answer."
+        )
+    return HostUnreachable(sentence, NEW_ADDRESS)
+
+
+def _place(destination: Destination) -> str:
+    return str(destination).partition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What to say of a foreign error; *sentence* may name host, place and reason."""
+
+    kind: type[TransportError]
+    sentence: str
+    hint: str
+
+    def error(self, destination: Destination, foreign: BaseException) -> TransportError:
+        reason = getattr(foreign, "strerror", None) or str(foreign) or type(foreign).__name__
+        sentence = self.sentence.format(
+            host=destination.hostname, place=_place(destination), reason=reason
+        )
+        return self.kind(sentence, self.hint)
+
+
+_UNRESOLVED = Failure(
+    HostUnreachable,
+    "The name {host} does not resolve.",
+    f"Check this computer's network. If it is fine, the tunnel is gone: {NEW_ADDRESS}",
+)
+_BROKE = Failure(ConnectionLost, "The connection to {place} broke.", _AGAIN)
+_REFUSED = Failure(
+    LoginRefused,
+    "{place} is the right machine, but refuses this computer's key.",
+    "The cell there was rendered with another key: run 'colabdev cell --copy' on this computer "
+    "and run that cell.",
+)
+_NO_COMMON_GROUND = Failure(
+    TransportError,
+    "The SSH server at {place} and colabdev find no common ground: {reason}.",
+    NEW_ADDRESS,
+)
+_FAILED = Failure(TransportError, "The SSH connection to {place} failed: {reason}.", _AGAIN)
+
+# A row for each exception of paramiko and of the socket module; an OSError without a row of its
+# own has that of its base.
+FAILURES: Mapping[type[BaseException], Failure] = {
+    socket.gaierror: _UNRESOLVED,
+    socket.herror: _UNRESOLVED,
+    ConnectionRefusedError: Failure(
+        HostUnreachable,
+        "Nothing answers at {place}: the connection was refused.",
+        f"The tunnel or the machine is gone. {NEW_ADDRESS}",
+    ),
+    TimeoutError: Failure(
+        HostUnreachable,
+        "{place} does not answer in time.",
+        f"Check this computer's network. If it is fine, the machine is gone: {NEW_ADDRESS}",
+    ),
+    OSError: Failure(
+        HostUnreachable,
+        "{place} cannot be reached: {reason}.",
+        "Check this computer's network and try again.",
+    ),
+    ConnectionError: _BROKE,
+    EOFError: _BROKE,
+    ssh_exception.AuthenticationException: _REFUSED,
+    ssh_exception.BadAuthenticationType: _REFUSED,
+    ssh_exception.PartialAuthentication: _REFUSED,
+    ssh_exception.PasswordRequiredException: _REFUSED,
+    ssh_exception.UnableToAuthenticate: _REFUSED,
+    ssh_exception.BadHostKeyException: _NO_COMMON_GROUND,
+    ssh_exception.IncompatiblePeer: _NO_COMMON_GROUND,
+    ssh_exception.MessageOrderError: _NO_COMMON_GROUND,
+    ssh_exception.ChannelException: Failure(
+        TransportError,
+        "{place} opens no further session.",
+        "Close a shell or an editor window that is connected to it, and try again.",
+    ),
+    ssh_exception.ConfigParseError: _FAILED,
+    ssh_exception.CouldNotCanonicalize: _FAILED,
+    ssh_exception.NoValidConnectionsError: _FAILED,
+    ssh_exception.ProxyCommandFailure: _FAILED,
+    ssh_exception.SSHException: _FAILED,
+}

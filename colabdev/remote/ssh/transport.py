@@ -1,0 +1,197 @@
+"""A connection over SSH with its processes, behind the seam of `colabdev.remote.transport`."""
+
+import contextlib
+import shlex
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self  # paramiko comes without types
+
+import paramiko  # type: ignore[import-untyped]  # it ships no types
+
+from colabdev.errors import ColabdevError, ConfigError, HostKeyMismatch, RemoteFailure
+from colabdev.remote.destination import Destination, fingerprint
+from colabdev.remote.ssh.client import KEEPALIVES_UNANSWERED, Client
+from colabdev.remote.ssh.failures import FOREIGN, NEW_ADDRESS, lost, translated
+
+_TIMEOUT = 20.0
+_KEEPALIVE = 30.0  # seconds; ngrok cuts a TCP connection after five idle minutes
+_ERRORS_KEPT = 64 * 1024
+_PACKET = 32 * 1024  # what sshd takes in one message
+# Waits wake up this often (seconds), because on Windows Ctrl-C does not end a wait for a lock.
+_TICK = 0.5
+
+
+class SSHTransport:
+    """One SSH connection; each process has a channel of its own on it."""
+
+    def __init__(self, client: Client, destination: Destination) -> None:
+        self._client = client
+        self._destination = destination
+
+    @classmethod
+    def connect(
+        cls,
+        destination: Destination,
+        key_file: Path,
+        *,
+        timeout: float = _TIMEOUT,
+        keepalive: float = _KEEPALIVE,
+    ) -> Self:
+        """Log in to *destination* with the key in *key_file*; *timeout* seconds for each step.
+
+        The host key is compared with the pinned one before anything is said about who we are.
+        When nothing was sent for *keepalive* seconds, the far side is asked for a sign of life;
+        after three without an answer the connection counts as lost.
+
+        Raises:
+            HostUnreachable: nothing answers there, or something that is no SSH server.
+            HostKeyMismatch: another machine answers.
+            LoginRefused: the machine does not know the key.
+            ConnectionLost: the connection broke before the login was through.
+            ConfigError: *key_file* cannot be read.
+        """
+        key = _load_key(key_file)
+        with translated(destination):
+            link = _dial(destination, timeout, patience=keepalive * KEEPALIVES_UNANSWERED)
+        client = Client(link)
+        try:
+            with translated(destination, client):
+                _check_host_key(destination, client.negotiate(destination.host_key, timeout))
+                client.login(destination.user, key, timeout)
+        except BaseException:
+            client.shut()
+            raise
+        client.watch(keepalive)
+        return cls(client, destination)
+
+    def start(self, argv: Sequence[str]) -> "SSHProcess":
+        with translated(self._destination, self._client):
+            channel = self._client.open_session(timeout=_TIMEOUT)
+            try:
+                channel.exec_command(shlex.join(argv))
+            except BaseException:
+                channel.close()
+                raise
+        return SSHProcess(channel, self._client, self._destination)
+
+    def close(self) -> None:
+        self._client.shut()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class SSHProcess:
+    """A command on the far side behind the `Process` seam."""
+
+    def __init__(self, channel: Any, client: Client, destination: Destination) -> None:
+        self._channel = channel
+        self._client = client
+        self._destination = destination
+        self._closed = False
+        self._errors = bytearray()
+        channel.settimeout(_TICK)
+        # stdout and stderr share the channel's window: unread stderr would stop stdout.
+        self._drain = threading.Thread(target=self._drain_errors, daemon=True)
+        self._drain.start()
+
+    def write(self, data: bytes) -> None:
+        at = 0
+        while at < len(data):
+            try:
+                sent = self._channel.send(data[at : at + _PACKET])
+            except TimeoutError:
+                continue
+            except FOREIGN as error:  # an OSError when the channel is closed
+                raise self._unwritten() from error
+            if not sent:
+                raise self._unwritten()
+            at += sent
+        if not self._client.is_active():  # paramiko drops silently what is sent over a dead one
+            raise self._unwritten()
+
+    def close_stdin(self) -> None:
+        with contextlib.suppress(*FOREIGN):
+            self._channel.shutdown_write()
+
+    def read(self, size: int = 65536) -> bytes:
+        while True:
+            try:
+                chunk: bytes = self._channel.recv(size)
+            except TimeoutError:
+                continue
+            except FOREIGN as error:
+                raise lost(self._destination) from error
+            # An end without the far side's word for it is a broken connection.
+            if not (chunk or self._channel.eof_received or self._closed):
+                raise lost(self._destination)
+            return chunk
+
+    def errors(self) -> bytes:
+        if self._channel.closed or self._channel.eof_received:
+            self._drain.join(timeout=1)
+        return bytes(self._errors)
+
+    def wait(self) -> int:
+        while not self._channel.status_event.wait(_TICK):
+            pass
+        code: int = self._channel.exit_status
+        if code < 0:  # the channel is closed and no exit status came
+            raise lost(self._destination)
+        return code
+
+    def close(self) -> None:
+        self._closed = True
+        with contextlib.suppress(*FOREIGN):
+            self._channel.close()
+        self._drain.join(timeout=1)
+
+    def _drain_errors(self) -> None:
+        with contextlib.suppress(*FOREIGN):  # the reader of stdout meets the same end and tells
+            while True:
+                try:
+                    chunk = self._channel.recv_stderr(65536)
+                except TimeoutError:
+                    continue
+                if not chunk:
+                    return
+                self._errors += chunk
+                del self._errors[:-_ERRORS_KEPT]
+
+    def _unwritten(self) -> ColabdevError:
+        if self._client.is_active():
+            return RemoteFailure("stdin", "The command ended before it read its input.")
+        return lost(self._destination)
+
+
+def _dial(destination: Destination, timeout: float, patience: float) -> socket.socket:
+    link = socket.create_connection((destination.hostname, destination.port), timeout)
+    # Nagle's algorithm would hold back each small message behind an unacknowledged one.
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: a send into a dead network ends as well
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
+    return link
+
+
+def _load_key(path: Path) -> paramiko.PKey:
+    try:
+        return paramiko.Ed25519Key.from_private_key_file(str(path))
+    except (OSError, ValueError, paramiko.SSHException) as error:
+        raise ConfigError(
+            f"The key {path} cannot be read: {error}.",
+            "Render the cell again with 'colabdev cell', which makes a key, and run it.",
+        ) from error
+
+
+def _check_host_key(destination: Destination, found: str) -> None:
+    if found != destination.host_key:
+        raise HostKeyMismatch(
+            f"Another machine answers at {destination}: its key is {fingerprint(found)}, "
+            f"and {fingerprint(destination.host_key)} was expected. Nothing was sent to it.",
+            NEW_ADDRESS,
+        )
