@@ -75,6 +75,27 @@ def scratch_dir() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def locked(path: Path, *, timeout: float = 30) -> Iterator[None]:
+    """Hold the lock that belongs to the file *path*; wait *timeout* seconds for it.
+
+    Raises:
+        ConfigError: another process holds it for longer.
+    """
+    lock = filelock.FileLock(f"{path}.lock", timeout=timeout, mode=0o600)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise ConfigError(
+            f"Another colabdev has been writing {path} for {timeout:g} seconds.",
+            "Wait for it, or end it, and try again.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 class Document:
     """A JSON file with a ``version`` field, read whole and written whole under a lock."""
 
@@ -110,7 +131,7 @@ class Document:
     def edit(self) -> Iterator[dict[str, Any]]:
         """Lend the contents for a change and write them back when the block ends well."""
         private_dir(self.path.parent)
-        with filelock.FileLock(f"{self.path}.lock", timeout=30):
+        with locked(self.path):
             contents = self.read()
             yield contents
             contents["version"] = self.version

@@ -1,5 +1,6 @@
 """Every test gets a home of its own and must leave no thread, child or descriptor behind."""
 
+import contextlib
 import os
 import threading
 import time
@@ -8,8 +9,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 from colabdev.store import scratch_dir
+
+# No test is timed: machines are shared. `scripts/test --full` runs the long counts.
+settings.register_profile("short", deadline=None)
+settings.register_profile("full", deadline=None, max_examples=2000)
+settings.load_profile("full" if os.environ.get("COLABDEV_TEST_FULL") else "short")
 
 
 @pytest.fixture
@@ -39,6 +46,16 @@ def _open_things() -> tuple[set[int | None], set[int], int]:
     return threads, children, me.num_fds()
 
 
+def _living_in(home: Path) -> set[int]:
+    """Return the processes whose home is the test's: detached ones are nobody's children."""
+    found = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("HOME", "").startswith(str(home)):
+                found.add(process.pid)
+    return found
+
+
 @pytest.fixture(autouse=True)
 def no_leaks(home: Path) -> Iterator[None]:
     """Fail the test that leaves a thread, a child process or a descriptor open."""
@@ -48,7 +65,7 @@ def no_leaks(home: Path) -> Iterator[None]:
     while True:
         now_threads, now_children, now_descriptors = _open_things()
         extra_threads = now_threads - threads
-        extra_children = now_children - children
+        extra_children = (now_children - children) | _living_in(home)
         extra_descriptors = now_descriptors - descriptors
         if not extra_threads and not extra_children and extra_descriptors <= 0:
             return

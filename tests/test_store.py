@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from colabdev.errors import ConfigError
-from colabdev.store import Document, private_dir, scratch_dir, write_atomic
+from colabdev.store import Document, locked, private_dir, scratch_dir, write_atomic
 
 
 def test_a_written_file_is_private_and_whole(folder: Path) -> None:
@@ -94,3 +94,23 @@ def test_a_private_folder_that_cannot_be_made_is_a_sentence(folder: Path) -> Non
     (folder / "file").touch()
     with pytest.raises(ConfigError, match="file"):
         private_dir(folder / "file" / "below")
+
+
+def test_a_lock_that_is_held_is_a_sentence(folder: Path) -> None:
+    """Who waits too long for a file is told which one."""
+    path = folder / "doc.json"
+    said: list[str] = []
+
+    def wait() -> None:
+        try:
+            with locked(path, timeout=0.05):
+                said.append("got it")
+        except ConfigError as error:
+            said.append(error.message)
+
+    with locked(path):
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        waiter.join()
+    assert len(said) == 1
+    assert str(path) in said[0]

@@ -24,7 +24,12 @@ def connect(console: Console, connect_string: str, alias: str) -> None:
     from colabdev.commands.connect import connect as connect_to
 
     connection = connect_to(connect_string, alias, console)
-    console.result(connection)
+    gpu = connection.facts.gpu
+    console.result(
+        connection,
+        f"{gpu.name if gpu else 'No GPU'} on {connection.facts.hostname}. "
+        f"Next: 'ssh {alias}', 'colabdev run SCRIPT', or VS Code: Remote-SSH to '{alias}'.",
+    )
 
 
 @click.command()
@@ -63,20 +68,23 @@ def status(console: Console, alias: str | None) -> None:
     if console.as_json:
         console.result(found)
         return
+    columns = ["alias", "state", "address", "gpu", "torch", "python", "disk_free", "root"]
     console.table(
         [one.row() for one in found],
-        {
-            "alias": "runtime",
-            "state": "state",
-            "address": "address",
-            "python": "python",
-            "torch": "torch",
-            "gpu": "GPU",
-            "disk_free": "disk free",
-            "root": "workspace",
-        },
+        {name: _STATUS_HEADINGS.get(name, name) for name in columns},
         empty="No runtime is known yet. Run 'colabdev cell --copy' and paste the cell into Colab.",
     )
+    for one in found:
+        if one.problem:
+            console.warn(f"{one.runtime.alias}: {one.problem}", one.hint)
+
+
+_STATUS_HEADINGS = {
+    "alias": "runtime",
+    "gpu": "GPU",
+    "disk_free": "disk free",
+    "root": "workspace",
+}
 
 
 @click.command()

@@ -27,6 +27,8 @@ class Console:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self.whose = "colabdev"  # whose exit code the command ends with: colabdev or job
+        self.shows_metrics = True  # off for a job that prints its own numbers for people
         self._inside_line = False  # the job's stderr stopped in the middle of a line
 
     # Results
@@ -51,11 +53,11 @@ class Console:
         else:
             self._message(empty)
 
-    def end(self, code: int, whose: str) -> None:
+    def end(self, code: int) -> None:
         """Say, with ``--json``, how the command ended and whose exit code it is."""
         if self.as_json:
             with contextlib.suppress(BrokenPipeError):
-                self._emit("end", exit_code=code, whose=whose)
+                self._emit("end", exit_code=code, whose=self.whose)
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.flush()
 
@@ -109,7 +111,7 @@ class Console:
             self._emit_event(event)
         elif isinstance(event, Output):
             self._write_output(event)
-        elif isinstance(event, Metric) and not event.skipped:
+        elif isinstance(event, Metric) and self.shows_metrics and not event.skipped:
             self._message(f"{self._mark('metric', '36')} {clean_line(metric_line(event))}", True)
 
     def _write_output(self, event: Output) -> None:
@@ -155,7 +157,8 @@ class Console:
     def _end_line(self) -> None:
         if self._inside_line:
             sys.stderr.write("\n")
-            self._inside_line = False
+            self.shows_metrics = True  # off for a job that prints its own numbers for people
+        self._inside_line = False
 
     def _mark(self, word: str, colour: str) -> str:
         return f"\x1b[{colour}m{word}\x1b[0m" if _coloured() else word

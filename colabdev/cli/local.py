@@ -1,3 +1,68 @@
 """``up`` and ``down``: a runtime on this very machine."""
 
-COMMANDS = ()
+import click
+
+from colabdev.cli.console import Console
+from colabdev.cli.options import json_option, pass_console
+from colabdev.errors import InputError
+
+
+@click.command()
+@click.option("--local", is_flag=True, help="On this machine; there is no other kind.")
+@click.option("--name", default="local", show_default=True, help="The runtime's alias.")
+@click.option(
+    "--python",
+    metavar="PATH",
+    help="The interpreter its jobs run under, as one that has torch. Default: this one.",
+)
+@json_option
+@pass_console
+def up(console: Console, local: bool, name: str, python: str | None) -> None:
+    """Start a runtime on this machine and connect to it.
+
+    It is the cell that Colab runs, with an SSH server on loopback and a home of its own.
+
+    \b
+    Example:
+      colabdev up --local --python ~/torch/bin/python
+    """
+    from colabdev.commands.connect import connect
+    from colabdev.commands.local import up_local
+
+    if not local:
+        raise InputError(
+            "Only a runtime on this machine can be started from here.",
+            "Say so with --local; for Colab: colabdev cell --copy",
+        )
+    connection = connect(up_local(console, name=name, python=python), name, console)
+    console.result(connection)
+
+
+@click.command()
+@click.option("--name", default="local", show_default=True, help="The runtime's alias.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_console
+def down(console: Console, name: str, yes: bool) -> None:
+    """End a runtime on this machine, its jobs with it, and remove its files.
+
+    \b
+    Example:
+      colabdev down --yes
+    """
+    from colabdev.commands.local import take_down
+
+    if not (yes or _agreed(name)):
+        raise click.Abort
+    take_down(name, console)
+
+
+def _agreed(name: str) -> bool:
+    import sys
+
+    if not sys.stdin.isatty():
+        raise InputError(f"This removes the runtime {name} and all its files.", "Agree with --yes.")
+    return click.confirm(f"End the runtime {name} and remove all its files?", err=True)
+
+
+COMMANDS = (up, down)

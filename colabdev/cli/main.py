@@ -9,7 +9,7 @@ import click
 from colabdev import __version__
 from colabdev.cli import cell, connect, demo, exercises, jobs, local, results, run, sync
 from colabdev.cli.console import Console
-from colabdev.errors import ColabdevError, JobFailed
+from colabdev.errors import ColabdevError
 
 
 @click.group(
@@ -30,45 +30,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     console = Console()
-    code, whose = _run(arguments, console)
-    console.end(code, whose)
+    code = _run(arguments, console)
+    console.end(code)
     sys.exit(code)
 
 
-def _run(arguments: Sequence[str], console: Console) -> tuple[int, str]:
+def _run(arguments: Sequence[str], console: Console) -> int:
     try:
         value = cli.main(list(arguments), prog_name="colabdev", standalone_mode=False, obj=console)
-        return (value if isinstance(value, int) else 0), "colabdev"
-    except JobFailed as error:
-        console.failed(error.message, error.hint, kind=type(error).__name__)
-        return error.code, "job"
+        return value if isinstance(value, int) else 0
     except ColabdevError as error:
         console.failed(error.message, error.hint, kind=type(error).__name__)
-        return error.exit_code, "colabdev"
+        console.whose = "colabdev"
+        return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        return 2, "colabdev"
+        return 2
     except click.ClickException as error:
         # A usage error comes before the option has been read.
         console.as_json = console.as_json or "--json" in arguments
         path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         hint = f"See '{path} --help'." if path else ""
         console.failed(error.format_message(), hint, kind="UsageError")
-        return error.exit_code, "colabdev"
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         console.failed("Stopped.", kind="Interrupted")
-        return 130, "colabdev"
+        return 130
     except BrokenPipeError:
         # The reader of our output went away (`| head`): nothing is left to say to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141, "colabdev"
+        return 141
     except Exception as error:
         console.failed(
             f"This is a bug in colabdev: {type(error).__name__}: {error}",
             f"Its trace is in {_keep_trace()}; please report it with what you typed.",
             kind="Bug",
         )
-        return 1, "colabdev"
+        return 1
 
 
 def _keep_trace() -> str:

@@ -1,6 +1,16 @@
 """``colabdev results``: what was measured, kept on the laptop."""
 
+from typing import TYPE_CHECKING
+
 import click
+
+from colabdev.cli.console import Console
+from colabdev.cli.options import json_option, pass_console
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from colabdev.results.run import Run
 
 
 @click.group()
@@ -11,6 +21,122 @@ def results() -> None:
     Example:
       colabdev results list
     """
+
+
+@results.command("list")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--kind", type=click.Choice(["run", "exercise"]), help="Only runs of this kind.")
+@json_option
+@pass_console
+def list_(console: Console, limit: int, kind: str | None) -> None:
+    """List recorded runs, the newest first.
+
+    \b
+    Example:
+      colabdev results list --kind exercise
+    """
+    from colabdev.cli.tables import moment
+    from colabdev.commands.results import list_runs
+
+    found = list_runs(limit=limit, kind=kind)
+    if console.as_json:
+        console.result(found)
+        return
+    console.table(
+        [
+            {
+                "id": run.id[:8],
+                "name": run.name,
+                "on": run.alias,
+                "hardware": hardware(run.hardware),
+                "state": run.state.value,
+                "metrics": run.metric_count,
+                "started": moment(run.started),
+            }
+            for run in found
+        ],
+        {
+            "id": "run",
+            "name": "name",
+            "on": "on",
+            "hardware": "hardware",
+            "state": "state",
+            "metrics": "metrics",
+            "started": "started",
+        },
+        empty="Nothing is recorded yet. Try: colabdev exercises run tiny-autograd",
+    )
+
+
+@results.command()
+@click.argument("run", default="last")
+@json_option
+@pass_console
+def show(console: Console, run: str) -> None:
+    """Show one recorded run with everything it measured.
+
+    RUN is an id, the beginning of one, or 'last'.
+
+    \b
+    Example:
+      colabdev results show last
+    """
+    from colabdev.commands.results import show_run
+
+    found = show_run(run)
+    if console.as_json:
+        console.result(found)
+        return
+    console.result(None, _headline(found))
+    console.table(
+        [
+            {
+                "exercise": metric.exercise,
+                "case": metric.case,
+                "metric": metric.metric,
+                "value": f"skipped: {metric.skipped}" if metric.skipped else metric.value,
+                "unit": metric.unit,
+                "step": metric.step,
+                "device": metric.device,
+                "dtype": metric.dtype,
+                "iqr": metric.iqr,
+            }
+            for metric in found.metrics
+        ],
+        _columns(found),
+        empty="It reported no metric.",
+    )
+
+
+def hardware(facts: "Mapping[str, object]") -> str:
+    """Return in a few words what a run ran on."""
+    gpu = facts.get("gpu")
+    if isinstance(gpu, dict) and gpu.get("name"):
+        return str(gpu["name"])
+    return f"CPU, {facts['cpus']} cores" if facts.get("cpus") else "unknown"
+
+
+def _headline(run: "Run") -> str:
+    from colabdev.cli.tables import moment
+
+    code = "" if run.exit_code is None else f", exit code {run.exit_code}"
+    return (
+        f"{run.kind} {run.id}: {run.name} on {run.alias} ({hardware(run.hardware)}), "
+        f"{moment(run.started)}, {run.state.value}{code}"
+    )
+
+
+def _columns(run: "Run") -> dict[str, str]:
+    """Return the columns that hold anything in *run*."""
+    optional = ("exercise", "case", "unit", "step", "device", "dtype", "iqr")
+    used = {
+        name for name in optional for row in run.metrics if getattr(row, name) not in (None, "")
+    }
+    return {
+        name: name
+        for name in ("case", "metric", "value", "unit", "step", "device", "dtype", "iqr")
+        if name in used or name not in optional
+    }
 
 
 COMMANDS = (results,)

@@ -1,9 +1,14 @@
 """``colabdev run``: a script or a command as a job on the runtime."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, on_option, pass_console
+
+if TYPE_CHECKING:
+    from colabdev.commands.run import RunOutcome
 
 
 class _TargetCommand(click.Command):
@@ -47,7 +52,23 @@ def run(
       colabdev run train.py --epochs 3
       colabdev run -- nvidia-smi
     """
-    raise NotImplementedError
+    from colabdev.commands.run import command_target, run_target, script_target
+
+    if is_command:
+        wanted = command_target((target, *arguments), name=name)
+    else:
+        wanted = script_target(target, arguments, name=name)
+    outcome = run_target(wanted, console, on=alias, detach=detach)
+    return ended(console, outcome)
+
+
+def ended(console: Console, outcome: "RunOutcome") -> int:
+    """Say how the job stands and return its exit code, which is the command's own."""
+    console.whose = "job"
+    console.result(outcome)
+    if outcome.job.state.ended and outcome.code:
+        console.done(f"Job {outcome.job.id} {outcome.job.state}: exit code {outcome.code}.")
+    return outcome.code
 
 
 COMMANDS = (run,)

@@ -1,6 +1,7 @@
 """Tables for people."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from rich import box
 from rich.console import Console as Terminal
@@ -9,21 +10,37 @@ from rich.text import Text
 
 from colabdev.cli.clean import clean_line
 
+_SHORT = 18  # characters; a longer cell may be folded where the terminal is narrow
+
 
 def render(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> None:
     """Print *rows* to stdout with one column for each of *columns* (key to heading)."""
     terminal = Terminal(markup=False, highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    if not terminal.is_terminal:  # nothing there to fit into
+        terminal.width = 10_000
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for key, heading in columns.items():
         numeric = all(isinstance(row.get(key), int | float | None) for row in rows)
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        longest = max(len(_cell(row.get(key))) for row in rows)
+        table.add_column(
+            heading,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=longest <= _SHORT,
+        )
     for row in rows:
         table.add_row(*(Text(_cell(row.get(key))) for key in columns))
-    # Off a terminal nothing is cut at an assumed width of 80.
-    terminal.print(table, soft_wrap=not terminal.is_terminal, crop=terminal.is_terminal)
+    terminal.print(table)
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else clean_line(str(value))
+
+
+def moment(seconds: float) -> str:
+    """Return a time in seconds since 1970 as local day and time, with the year when it is old."""
+    then = datetime.fromtimestamp(seconds).astimezone()
+    old = abs(datetime.now().astimezone() - then) > timedelta(days=300)
+    return then.strftime("%Y-%m-%d %H:%M" if old else "%m-%d %H:%M")

@@ -1,5 +1,6 @@
 """The laptop's SSH files: our config, the pinned host keys, and our line in the user's config."""
 
+import contextlib
 import os
 import re
 import stat
@@ -7,14 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
-import filelock
-
 from colabdev import paths
 from colabdev.errors import ConfigError
 from colabdev.remote.destination import Destination
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.tunnels import proxy_command
-from colabdev.store import private_dir, write_atomic
+from colabdev.store import locked, private_dir, write_atomic
 
 _HEADER = "# Written by colabdev; changes here are lost. 'colabdev disconnect' takes a host out.\n"
 
@@ -166,9 +165,9 @@ def quoted(path: PurePath) -> str:
     return f'"{text}"'
 
 
-def _lock() -> filelock.BaseFileLock:
-    folder = private_dir(paths.ssh_dir())
-    return filelock.FileLock(folder / "lock", timeout=30, mode=0o600)
+def _lock() -> contextlib.AbstractContextManager[None]:
+    private_dir(paths.ssh_dir())
+    return locked(paths.ssh_config_file())
 
 
 def _road(destination: Destination) -> Sequence[str]:

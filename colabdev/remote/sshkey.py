@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import filelock
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from colabdev import paths
 from colabdev.errors import ConfigError
-from colabdev.store import private_dir, write_atomic
+from colabdev.store import locked, private_dir, write_atomic
 
 
 def ensure_key() -> str:
@@ -28,7 +27,7 @@ def ensure_key() -> str:
     """
     path = paths.key_file()
     private_dir(path.parent)
-    with filelock.FileLock(f"{path}.lock", timeout=30, mode=0o600):
+    with locked(path):
         if path.exists():
             key = _load(path)
         else:

@@ -41,7 +41,7 @@ HOMES = {
     "click": {"cli"},
     "pyngrok": {"payload.bootstrap()", "remote.tunnels()"},
     "colab_ssh": {"payload.bootstrap()", "remote.tunnels()"},
-    "torch": {"payload.checker()"},
+    "torch": {"payload.toolkit()"},
 }
 
 

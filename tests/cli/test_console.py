@@ -56,7 +56,8 @@ def test_json_carries_any_bytes(capfdbinary: pytest.CaptureFixture[bytes]) -> No
     console.event(Output(12, "stderr", b"\xff\n"))
     console.event(Metric("loss", 0.5, step=3))
     console.event(Record("env", {"torch": "2.13"}))
-    console.end(7, "job")
+    console.whose = "job"
+    console.end(7)
     out, err = capfdbinary.readouterr()
     lines = [json.loads(line) for line in out.splitlines()]
     assert lines[0]["text"] == "안녕\n"

@@ -166,7 +166,7 @@ ENCODED = KEY.split(" ")[1]
         (_with(key="ssh-dss+AAAA"), "type"),
         (_with(key="ssh-ed25519"), "damaged"),
         (_with(key="ssh-ed25519+A%21AA"), "no base64"),
-        (_with(key=f"ssh-ed25519+{ENCODED[:40]}"), "cut off or damaged"),
+        (_with(key=f"ssh-ed25519+{ENCODED[:40].replace('+', '%2B')}"), "cut off or damaged"),
         (_with(key=f"ecdsa-sha2-nistp256+{ENCODED.replace('+', '%2B')}"), "no ecdsa"),
     ],
 )
