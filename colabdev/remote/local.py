@@ -1,7 +1,9 @@
 """The transport to this very machine: subprocesses, the twin of the one over SSH."""
 
 import contextlib
+import os
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +25,8 @@ class LocalProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=Path.home(),
+                # The interpreter that runs us plays the notebook kernel's, unless told otherwise.
+                env={"COLABDEV_PYTHON": sys.executable, **os.environ},
                 start_new_session=True,  # Ctrl-C is for us; over SSH it would not get there either
             )
         except OSError as error:

@@ -1,0 +1,151 @@
+"""The course: its list, one exercise as a job on a runtime, and the check of its author."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from colabdev import texts
+from colabdev.commands.reporter import Reporter
+from colabdev.commands.run import RunOutcome, follow_job
+from colabdev.commands.sync import remote_root, sync_project
+from colabdev.errors import InputError, ProtocolError, RemoteFailure
+from colabdev.exercises.course import Course, Exercise, Language, Outcome
+from colabdev.exercises.judge import Problem, author_check
+from colabdev.jobs.client import new_job_id
+from colabdev.jobs.job import JobSpec
+from colabdev.remote.runtime import Runtime
+from colabdev.remote.transport import Transport
+from colabdev.results.store import Results
+from colabdev.store import private_dir, scratch_dir, write_atomic
+
+_FOLDER = "colabdev-course"
+_BROKEN = "broken"  # what the checker calls the end of checks that cannot run
+_PROGRAMS = ("checker", "tasks", "toolkit")
+
+
+@dataclass(frozen=True, slots=True)
+class ExerciseOutcome:
+    """How an exercise ended on a runtime; *outcome* is None when its job did not get that far.
+
+    *run* names the recorded measurements; its *code* is the command's exit code.
+    """
+
+    exercise: Exercise
+    outcome: Outcome | None
+    run: RunOutcome
+
+
+def list_exercises(course: Course | None = None) -> tuple[Exercise, ...]:
+    """Return the exercises in the order of the course, by default of the one we ship."""
+    return (course or Course.load()).exercises
+
+
+def run_exercise(
+    slug: str,
+    runtime: Runtime,
+    transport: Transport,
+    reporter: Reporter,
+    *,
+    mine: Path | None = None,
+    course: Course | None = None,
+    language: Language = "en",
+    seed: int | None = None,
+) -> ExerciseOutcome:
+    """Check the file *mine*, by default the course's own solution, as a job on *runtime*.
+
+    What it measures is recorded with the hardware. The same *seed* gives the same numbers.
+
+    Raises:
+        InputError: there is no such exercise, or no such file.
+        RemoteFailure: (kind ``checks``) the checks themselves cannot run there.
+        ColabdevError: as `sync_project` and `follow_job`.
+    """
+    exercise = (course or Course.load()).exercise(slug)
+    files = _files(exercise, mine or exercise.solution)
+    digest = _digest(files)
+    # What a folder holds never changes: nothing can conflict, and two runs at once are none.
+    there = replace(runtime, root=f"{runtime.root.rstrip('/')}/{_FOLDER}")
+    with scratch_dir() as scratch:
+        folder = scratch / f"{slug}-{digest[:12]}"
+        for name, contents in files.items():
+            private_dir((folder / name).parent)
+            write_atomic(folder / name, contents)
+        sync_project(folder, there, transport, reporter)
+        spec = JobSpec(
+            id=new_job_id(),
+            command=_command(exercise, language, seed),
+            cwd=remote_root(folder, there),
+            name=slug,
+            code_digest=digest,
+        )
+    run = follow_job(transport, spec, kind="exercise", runtime=runtime, reporter=reporter)
+    return ExerciseOutcome(exercise, _outcome(run, slug, runtime), run)
+
+
+def check_course(root: Path | None, reporter: Reporter) -> list[Problem]:
+    """Return what is wrong with the course in the folder *root*, by default ours.
+
+    Raises:
+        CourseError: its ``course.toml`` cannot be read.
+    """
+    course = Course.load(root)
+    with reporter.step(f"Checking {len(course.exercises)} exercises"):
+        return author_check(course)
+
+
+def _files(exercise: Exercise, answer: Path) -> dict[str, bytes]:
+    """Return what the far side needs, by path; an answer bears its exercise's name there."""
+    programs = {f"checks/{name}.py": texts.payload(name).encode() for name in _PROGRAMS}
+    return {
+        f"{exercise.slug}.py": _read(answer),
+        f"checks/{exercise.slug}.check.py": _read(exercise.check),
+        **programs,
+    }
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{str(file)!a} cannot be read: {error.strerror}.",
+            "Name a file of yours; a course is proved by: colabdev exercises author check",
+        ) from error
+
+
+def _digest(files: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, contents in sorted(files.items()):
+        digest.update(f"{name}\0{len(contents)}\0".encode() + contents)
+    return digest.hexdigest()
+
+
+def _command(exercise: Exercise, language: Language, seed: int | None) -> tuple[str, ...]:
+    words = [
+        *("python", "checks/checker.py", "--slug", exercise.slug, "--lang", language),
+        *("--exercise", f"{exercise.slug}.py", "--check", f"checks/{exercise.slug}.check.py"),
+    ]
+    if seed is not None:
+        words += ["--seed", str(seed)]
+    if exercise.gpu == "measures":
+        words.append("--measure")
+    return tuple(words)
+
+
+def _outcome(run: RunOutcome, slug: str, runtime: Runtime) -> Outcome | None:
+    """Return what the checker reported last, if it came to its end."""
+    with Results() as results:
+        records = results.run(run.run_id).records
+    told = next((each.fields for each in reversed(records) if each.kind == "done"), None)
+    if told is None:
+        return None
+    if told.get("outcome") == _BROKEN:
+        raise RemoteFailure(
+            "checks",
+            f"The checks of '{slug}' cannot run on {runtime.alias}: {told.get('message')}",
+            "If it lacks a package, install it there: colabdev run -- python -m pip install NAME",
+        )
+    try:
+        return Outcome(str(told.get("outcome")))
+    except ValueError as error:
+        raise ProtocolError(f"The checker told of an outcome that is none: {error}.") from error

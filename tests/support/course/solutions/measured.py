@@ -1,0 +1,6 @@
+"""Something measured."""
+
+
+def total(n):
+    """Return 0 + 1 + ... + (n - 1)."""
+    return n * (n - 1) // 2
