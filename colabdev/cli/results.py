@@ -120,9 +120,11 @@ def _headline(run: "Run") -> str:
     from colabdev.cli.tables import moment
 
     code = "" if run.exit_code is None else f", exit code {run.exit_code}"
+    checks = [bool(record.fields.get("passed")) for record in run.records if record.kind == "check"]
+    passed = f", {sum(checks)} of {len(checks)} checks passed" if checks else ""
     return (
         f"{run.kind} {run.id}: {run.name} on {run.alias} ({hardware(run.hardware)}), "
-        f"{moment(run.started)}, {run.state.value}{code}"
+        f"{moment(run.started)}, {run.state.value}{code}{passed}"
     )
 
 

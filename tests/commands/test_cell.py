@@ -1,0 +1,125 @@
+"""The cell and the notebook as text."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from colabdev.commands.cell import render_cell, render_notebook, write_notebook
+from colabdev.errors import ConfigError, InputError
+from colabdev.remote.sshkey import ensure_key
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1TVPrwCgvaiAdlQ8mJv5VwuqVzBtQnZRZ2mRqXbJm1 colabdev"
+
+
+def settings(cell: str) -> dict[str, object]:
+    """Return the plain assignments at the top of *cell*."""
+    found: dict[str, object] = {}
+    for node in ast.parse(cell).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            (target,) = node.targets
+            found[ast.unparse(target)] = node.value.value
+    return found
+
+
+def test_the_cell_carries_what_it_was_given() -> None:
+    """Each choice is an assignment that Colab shows as a form field; the key is there as it is."""
+    cell = render_cell(KEY, tunnel="none", name="gpu-2", root="/content/한 글", keep_open=True)
+    chosen = settings(cell)
+    assert chosen["TUNNEL"] == "none"
+    assert chosen["NAME"] == "gpu-2"
+    assert chosen["WORKSPACE_ROOT"] == "/content/한 글"
+    assert chosen["KEEP_OPEN"] is True
+    assert chosen["PUBLIC_KEY"] == KEY
+    assert len(re.findall(r"^\w+ = .*# @param", cell, re.MULTILINE)) == 4
+
+
+def test_the_cell_is_plain_python_that_stands_alone() -> None:
+    """It compiles as Python 3.10, imports nothing of ours, and hides nothing in a blob."""
+    cell = render_cell(KEY)
+    tree = ast.parse(cell, feature_version=(3, 10))
+    modules = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    modules |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not [name for name in modules if name.startswith("colabdev")]
+    assert "base64" not in cell
+    assert max(map(len, cell.replace(KEY, "").splitlines())) <= 100
+
+
+def test_equal_choices_give_equal_text() -> None:
+    """Rendering is deterministic, and the notebook around it is too."""
+    assert render_cell(KEY) == render_cell(KEY)
+    assert render_notebook(render_cell(KEY)) == render_notebook(render_cell(KEY))
+
+
+def test_the_cell_holds_the_public_half_only(home: Path) -> None:
+    """The laptop's private key is nowhere in it."""
+    public = ensure_key()
+    private = (home / "state" / "ssh" / "id_ed25519").read_text()
+    cell = render_cell(public)
+    assert public in cell
+    assert not [line for line in private.splitlines() if line in cell]
+
+
+def test_terms_stand_at_the_top() -> None:
+    """What Colab and ngrok ask for is said before the first line that does anything."""
+    top = render_cell(KEY).partition("\nimport ")[0]
+    assert "compute units" in top
+    assert "payment card" in top
+
+
+@pytest.mark.parametrize(
+    ("key", "choices"),
+    [
+        (KEY, {"tunnel": "telepathy"}),
+        (KEY, {"name": "two words"}),
+        (KEY, {"name": 'a"; import os'}),
+        (KEY, {"name": "here"}),
+        (KEY, {"root": "content"}),
+        (KEY, {"root": "/a\nimport os"}),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----", {}),
+        (KEY + "\nssh-ed25519 AAAA other", {}),
+        ("", {}),
+    ],
+)
+def test_a_bad_choice_is_refused(key: str, choices: dict[str, str]) -> None:
+    """Nothing that would change the cell's code, or cannot work, gets into it."""
+    with pytest.raises(InputError) as caught:
+        render_cell(key, **choices)  # type: ignore[arg-type]  # every choice here is a text
+    assert caught.value.hint
+
+
+def test_quotes_in_the_root_stay_a_text() -> None:
+    """A root may hold what Python's literals end with."""
+    root = "/content/\"a\" \\ 'b' {x}"
+    assert settings(render_cell(KEY, root=root))["WORKSPACE_ROOT"] == root
+
+
+def test_the_notebook_is_one_that_jupyter_takes(folder: Path) -> None:
+    """It is valid, holds the cell as it is, asks for a GPU, and says what the badge cannot do."""
+    cell = render_cell(KEY)
+    write_notebook(folder / "colab.ipynb", cell)
+    notebook = nbformat.read(folder / "colab.ipynb", as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    nbformat.validate(notebook)
+    about, gpu, last = notebook.cells
+    assert "colab-badge.svg" in about.source
+    assert "Upload notebook" in about.source
+    assert "compute" in about.source
+    ast.parse(gpu.source)
+    assert last.source == cell.rstrip("\n")
+    raw = json.loads((folder / "colab.ipynb").read_text())
+    assert raw["metadata"]["accelerator"] == "GPU"
+    assert len({each["id"] for each in raw["cells"]}) == 3
+
+
+def test_a_notebook_that_cannot_be_written_is_told(folder: Path) -> None:
+    """A folder that is not there is an error with its path."""
+    with pytest.raises(ConfigError, match=r"none/colab\.ipynb"):
+        write_notebook(folder / "none" / "colab.ipynb", render_cell(KEY))

@@ -1,0 +1,224 @@
+"""The cell as Colab runs it: pasted into a real IPython kernel, reached by the real ssh."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from colabdev.commands.cell import render_cell
+from colabdev.payload import bootstrap
+from colabdev.remote.sshkey import ensure_key
+from colabdev.store import private_dir
+from tests.support import stub_ngrok
+from tests.support.kernel import Kernel, Moment, start_kernel
+from tests.support.runtime import StartedRuntime, connect_string
+
+pytestmark = pytest.mark.sshd
+
+TOKEN = "2oNlyForTests_9fj3kd8sWz"
+STAND_IN = Path(__file__).parents[1] / "support" / "google_colab"
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """A kernel with the stand-in for ngrok's agent and for Colab's Secrets."""
+
+    kernel: Kernel
+    home: Path
+    agent: Path
+    secrets: Path
+
+    def cell(self, tunnel: str = "ngrok", *, keep_open: bool = False) -> str:
+        return render_cell(ensure_key(), tunnel=tunnel, keep_open=keep_open)
+
+    def machine(self, printed: str) -> StartedRuntime:
+        """Return the machine that the connect string in *printed* leads to."""
+        return StartedRuntime(connect_string(printed), self.home, {})
+
+
+@contextmanager
+def notebook(folder: Path, **env: str) -> Iterator[Notebook]:
+    """Lend a notebook with a home of its own, and stop its machine afterwards."""
+    home = private_dir(folder / "vm")
+    agent = stub_ngrok.install(folder / "agent")
+    secrets = folder / "secrets.json"
+    secrets.write_text("{}")
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "PYTHONPATH": str(STAND_IN),
+        "PYNGROK_NGROK_PATH": str(agent),
+        "COLAB_STAND_IN_USERDATA": str(secrets),
+        **env,
+    }
+    with start_kernel(folder, environment) as kernel:
+        page = Notebook(kernel, home, agent, secrets)
+        try:
+            yield page
+        finally:
+            kernel.run(page.cell("none"))
+            assert kernel.run("colabdev_stop()").ok
+
+
+def wait_until(done: Callable[[], object], what: str) -> None:
+    """Wait for *done* to be true, for at most twenty seconds."""
+    assert bootstrap._wait_for(lambda: bool(done()), 20), f"in vain: {what}"
+
+
+def test_interrupt_and_restart_of_the_kernel_leave_the_machine_open(folder: Path) -> None:
+    """One line from first to last: a second run, an interrupt, a restart, a run in a new kernel."""
+    with notebook(folder) as page:
+        secret = {"NGROK_AUTHTOKEN": {"payload": TOKEN, "access": True}}
+        page.secrets.write_text(json.dumps(secret))
+        first = page.kernel.run(page.cell())
+        assert first.ok, first.shown
+        machine = page.machine(first.shown)
+        assert machine.ssh("echo $PYTHONPATH").stdout == f"{STAND_IN}\n"
+
+        assert connect_string(page.kernel.run(page.cell()).shown) == machine.connect_string
+        kept = page.kernel.run(
+            page.cell(keep_open=True), when=Moment("connections: 0", page.kernel.interrupt)
+        )
+        assert kept.ok, kept.shown
+        assert "stays up" in kept.shown
+        assert machine.ssh("true").returncode == 0
+
+        page.kernel.restart()
+        assert page.kernel.run("colabdev_stop").shown.count("NameError")
+        assert machine.ssh("true").returncode == 0
+        assert connect_string(page.kernel.run(page.cell()).shown) == machine.connect_string
+        assert len(stub_ngrok.agents(page.agent)) == 1
+        assert TOKEN not in first.shown + kept.shown
+
+
+def test_cuda_and_packages_are_as_in_the_notebook(folder: Path) -> None:
+    """A command over SSH has the kernel's interpreter, libraries and paths, not its backend."""
+    colab = {
+        "LD_LIBRARY_PATH": "/usr/lib64-nvidia",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+    with notebook(folder, **colab) as page:
+        shown = page.kernel.run(page.cell("none")).shown
+        inside = page.kernel.run(
+            "import json, os, sys\n"
+            "print(json.dumps([sys.executable, sys.path, os.environ['LD_LIBRARY_PATH']]))"
+        )
+        program = (
+            "import json,os,sys;"
+            "print(json.dumps([sys.executable,sys.path,os.environ['LD_LIBRARY_PATH']]));"
+            "assert not {'MPLBACKEND','FORCE_COLOR','PAGER'} & os.environ.keys()"
+        )
+        there = page.machine(shown).ssh(f'"$COLABDEV_PYTHON" -c "{program}"')
+        assert there.returncode == 0, there.stderr
+        executable, path, libraries = json.loads(inside.shown)
+        assert json.loads(there.stdout)[::2] == [executable, libraries]
+        assert set(json.loads(there.stdout)[1]) - {""} <= set(path)
+
+
+def test_a_tunnel_that_moves_is_told_while_the_cell_stays(folder: Path) -> None:
+    """With 'keep open' a killed agent ends in a new connect string, with nobody's doing."""
+    with notebook(folder, NGROK_AUTHTOKEN=TOKEN) as page:
+
+        def kill_agent() -> None:
+            os.kill(stub_ngrok.agents(page.agent)[-1]["pid"], signal.SIGKILL)
+
+        first = page.kernel.run(page.cell())
+        moved = page.kernel.run(
+            page.cell(keep_open=True),
+            when=Moment("connections: 0", kill_agent),
+            then=Moment("The tunnel moved.\n", page.kernel.interrupt),
+        )
+        assert moved.ok, moved.shown
+        lines = [line for line in moved.shown.splitlines() if line.startswith("colabdev connect")]
+        assert lines[0] in first.shown
+        assert lines[1] != lines[0]
+        assert page.machine(lines[1]).ssh("true").returncode == 0
+
+
+def test_the_token_is_in_no_environment_of_the_kernel(folder: Path) -> None:
+    """A token given by the environment is gone from it, for whatever the notebook starts next."""
+    with notebook(folder, NGROK_AUTHTOKEN=TOKEN) as page:
+        shown = page.kernel.run(page.cell()).shown
+        seen = page.kernel.run("import subprocess\nprint(subprocess.getoutput('env'), os.environ)")
+        assert TOKEN not in shown + seen.shown
+        assert "HOME" in seen.shown
+        assert TOKEN not in page.machine(shown).ssh("env").stdout
+
+
+def test_a_token_can_be_typed(folder: Path) -> None:
+    """Where there is none, the cell asks for it, and what is typed is shown nowhere."""
+    with notebook(folder) as page:
+        ran = page.kernel.run(page.cell(), typed=TOKEN)
+        assert ran.ok, ran.shown
+        assert connect_string(ran.shown)
+        assert TOKEN not in ran.shown
+
+
+@pytest.mark.parametrize(
+    ("secrets", "said"),
+    [
+        ({}, ""),
+        ({"NGROK_AUTHTOKEN": {"payload": TOKEN, "access": False}}, "Notebook access"),
+        ({"NGROK_AUTHTOKEN": {"payload": "  ", "access": True}}, ""),
+        ("closed", "notebook's page"),
+    ],
+    ids=["none", "no access", "empty", "page closed"],
+)
+def test_without_a_token_the_cell_says_so(folder: Path, secrets: object, said: str) -> None:
+    """What Colab's Secrets lack is told, and the cell fails with a sentence, not a traceback."""
+    with notebook(folder) as page:
+        page.secrets.write_text(json.dumps(secrets))
+        ran = page.kernel.run(page.cell())
+        assert not ran.ok
+        assert said in ran.shown
+        assert "There is no ngrok authtoken" in ran.shown
+        assert "Traceback" not in ran.shown
+        assert "line" not in ran.shown
+
+
+def test_an_interrupted_start_goes_on(folder: Path) -> None:
+    """A cell that is interrupted while it waits for the tunnel is picked up by the next run."""
+    with notebook(folder, NGROK_AUTHTOKEN=TOKEN) as page:
+        interrupt_a_hanging_start(page)
+        stub_ngrok.refuse(page.agent)
+        again = page.kernel.run(page.cell())
+        assert again.ok, again.shown
+        assert page.machine(again.shown).ssh("true").returncode == 0
+        assert len(stub_ngrok.agents(page.agent)) == 1
+
+
+def test_a_start_that_hangs_can_be_stopped(folder: Path) -> None:
+    """After an interrupt, colabdev_stop() ends keeper and agent in the middle of their start."""
+    with notebook(folder, NGROK_AUTHTOKEN=TOKEN) as page:
+        interrupt_a_hanging_start(page)
+        assert "Stopped" in page.kernel.run("colabdev_stop()").shown
+        (agent,) = stub_ngrok.agents(page.agent)
+        wait_until(lambda: not bootstrap._born(agent["pid"]), "the agent's end")
+
+
+def interrupt_a_hanging_start(page: Notebook) -> None:
+    """Run the cell with an agent that does not come up, and interrupt it."""
+    stub_ngrok.refuse(page.agent, "wait", "an endless start")
+    started = Moment(lambda: stub_ngrok.agents(page.agent), page.kernel.interrupt)
+    ran = page.kernel.run(page.cell(), when=started)
+    assert not ran.ok
+    assert "Interrupted" in ran.shown
+    assert "Traceback" not in ran.shown
+
+
+def test_the_stop_ends_all_that_the_cell_started(folder: Path) -> None:
+    """After colabdev_stop() no process of the runtime is left."""
+    with notebook(folder, NGROK_AUTHTOKEN=TOKEN) as page:
+        page.kernel.run(page.cell())
+        facts = json.loads((page.home / ".colabdev/runtime.json").read_text())
+        pids = [facts["sshd"][0], facts["keeper"][0], stub_ngrok.agents(page.agent)[0]["pid"]]
+        assert all(map(psutil.pid_exists, pids))
+        ran = page.kernel.run("colabdev_stop()")
+        assert "Stopped" in ran.shown
+        assert not any(map(bootstrap._born, pids))
