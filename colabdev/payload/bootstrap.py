@@ -337,8 +337,9 @@ def _tunnel_address(facts: dict[str, Any], token: str) -> str:
         _save("runtime.json", facts)
 
     def settled() -> bool:
-        status = _load("tunnel/state.json").get("status")
-        return status in ("up", "failed") or not _alive(facts["keeper"])
+        state = _load("tunnel/state.json")
+        up = state.get("status") == "up" and _alive(state["agent"])  # not one that just died
+        return up or state.get("status") == "failed" or not _alive(facts["keeper"])
 
     _wait_for(settled, 120)
     state = _load("tunnel/state.json")

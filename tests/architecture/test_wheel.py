@@ -52,7 +52,7 @@ def test_the_wheel_finds_its_templates_and_its_course(installed: Path, home: Pat
     listed = _run(installed, home, "exercises", "list")
     assert listed.returncode == 0, listed.stderr
     assert "tiny-autograd" in listed.stdout
-    probe = [installed / "python", "-c", "import torch"]
+    probe = [str(installed / "python"), "-c", "import torch"]
     assert subprocess.run(probe, capture_output=True, check=False).returncode != 0
 
 

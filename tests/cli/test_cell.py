@@ -19,7 +19,7 @@ def _clipboard(folder: Path) -> Path:
 
 
 def test_the_cell_alone_goes_to_stdout_off_a_terminal(home: Path) -> None:
-    """What is piped is a Python program and nothing else; it holds our public key, no private one."""
+    """What is piped is a Python program with our public key, and nothing else."""
     done = colabdev("cell", "--tunnel", "none")
     assert done.returncode == 0
     compile(done.stdout, "cell.py", "exec")
