@@ -1,0 +1,114 @@
+"""What a project and each machine last agreed on, kept in the project's ``.colabdev`` folder."""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any  # a line of the archive is JSON until it has been checked
+
+import filelock
+
+from colabdev.errors import ConfigError, InputError, SyncHalted
+from colabdev.payload.replica import STATE
+from colabdev.store import Document, private_dir, write_atomic
+from colabdev.sync.reconcile import Agreed
+from colabdev.sync.snapshot import parse_row, shown, to_row
+
+_VERSION = 1
+_KEPT = 10  # machines come and go; what the oldest agreed on helps nobody
+_PEER = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
+class Archive:
+    """What the project agrees on with the folder *root* of the machine *peer*.
+
+    *entries* is changed in place and written by `save`; *notice* says what was wrong with the file.
+    """
+
+    def __init__(self, path: Path, root: str) -> None:
+        self.entries: dict[str, Agreed] = {}
+        self.notice = ""
+        self._path = path
+        self._root = root
+        try:
+            contents = Document(path, version=_VERSION).read()
+            if contents.get("root") == root:  # else the folder has moved: all is new there
+                self.entries = _parse(contents)
+        except ConfigError as error:
+            self._set_aside(error.message)
+        except (ValueError, TypeError, KeyError) as error:
+            self._set_aside(f"{path} is damaged: {error}.")
+
+    def save(self) -> None:
+        """Write the entries in one step and forget the machines not seen for longest."""
+        lines = [
+            [to_row(path, agreed.here), to_row(path, agreed.there), agreed.digest]
+            for path, agreed in self.entries.items()
+        ]
+        document = {"version": _VERSION, "root": self._root, "entries": lines}
+        write_atomic(self._path, json.dumps(document).encode("ascii"))
+        others = sorted(self._path.parent.glob("*.json"), key=lambda path: -path.stat().st_mtime)
+        for path in others[_KEPT:]:
+            path.unlink()
+
+    def _set_aside(self, reason: str) -> None:
+        bad = self._path.with_suffix(".bad")
+        self._path.replace(bad)
+        self.notice = (
+            f"{reason} It is kept as {bad.name}; both sides are compared file by file instead."
+        )
+
+
+@contextlib.contextmanager
+def open_archive(project: Path, peer: str, root: str, *, wait: float = 30.0) -> Iterator[Archive]:
+    """Lend the archive of *project* for the folder *root* on *peer*; nobody else syncs meanwhile.
+
+    Raises:
+        SyncHalted: another sync of the project is still under way after *wait* seconds.
+        ConfigError: the project's ``.colabdev`` folder cannot be used.
+    """
+    if not _PEER.fullmatch(peer):
+        raise InputError(f"{shown(peer)!r} names no machine.")
+    folder = private_dir(state_dir(project) / "sync")
+    try:
+        lock = filelock.FileLock(folder / "lock", timeout=wait).acquire()
+    except filelock.Timeout as error:
+        raise SyncHalted(
+            f"Another colabdev has been syncing {shown(str(project))} for {wait:.0f} s.",
+            "Wait until it is done and sync again.",
+        ) from error
+    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+        raise ConfigError(
+            f"{shown(str(folder))} cannot be locked: {error}.",
+            "Move the project to a disk of this machine.",
+        ) from error
+    with lock:
+        yield Archive(folder / f"{peer}.json", root)
+
+
+def state_dir(project: Path) -> Path:
+    """Return the folder of *project* for colabdev's own files, which git does not see.
+
+    Raises:
+        ConfigError: it cannot be made, or something else stands there.
+    """
+    folder = project / STATE
+    if folder.is_symlink():
+        raise ConfigError(f"{shown(str(folder))} is a link.", "Replace it by a folder of its own.")
+    private_dir(folder)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        write_atomic(ignore, b"*\n")
+    return folder
+
+
+def _parse(contents: Mapping[str, Any]) -> dict[str, Agreed]:
+    entries = {}
+    for here, there, digest in contents["entries"]:
+        path, mine = parse_row(here)
+        other, theirs = parse_row(there)
+        if path != other or not isinstance(digest, str):
+            raise ValueError("a line is of the wrong form")
+        entries[path] = Agreed(mine, theirs, digest)
+    return entries

@@ -1,0 +1,53 @@
+"""What a project's folder is called on a runtime."""
+
+import tomllib
+import unicodedata
+from pathlib import Path
+
+from colabdev.errors import ConfigError
+from colabdev.sync.snapshot import shown
+
+_MAX_NAME = 200  # bytes; file systems take 255
+
+
+def remote_name(project: Path) -> str:
+    """Return the name of the project's folder on a runtime: ``[tool.colabdev] name``, or its own.
+
+    Raises:
+        ConfigError: pyproject.toml cannot be read, or names something that is no folder's name.
+    """
+    root = project.expanduser().resolve()
+    given = _configured_name(root / "pyproject.toml")
+    if given is None:
+        name = unicodedata.normalize("NFC", root.name)
+        name = "".join(letter if _is_safe(letter) else "_" for letter in name)
+        while len(name.encode()) > _MAX_NAME:
+            name = name[:-1]
+        return name.lstrip("-. ").rstrip() or "project"
+    name = unicodedata.normalize("NFC", given)
+    fits = name.strip() == name and name[:1] not in ("", "-", ".")
+    if not fits or not all(map(_is_safe, name)) or len(name.encode()) > _MAX_NAME:
+        raise ConfigError(
+            f"The name {shown(given)!r} in [tool.colabdev] of pyproject.toml names no folder.",
+            "Use letters, digits, blanks, '-', '_' and '.', and start with a letter or digit.",
+        )
+    return name
+
+
+def _configured_name(file: Path) -> str | None:
+    try:
+        with file.open("rb") as stream:
+            name = tomllib.load(stream).get("tool", {}).get("colabdev", {}).get("name")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{shown(str(file))} cannot be read: {error}.", "Mend it.") from error
+    if name is not None and not isinstance(name, str):
+        raise ConfigError(
+            f"The name in [tool.colabdev] of {shown(str(file))} is no text.", "Mend it."
+        )
+    return name
+
+
+def _is_safe(letter: str) -> bool:
+    return letter.isprintable() and letter not in "/\\"

@@ -1,0 +1,93 @@
+"""What a tree holds: its entries by path, as one side saw them at one moment."""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any  # a row is JSON until it has been checked
+
+from colabdev.payload import replica as wire
+
+
+class Kind(enum.StrEnum):
+    """What an entry is; the values are those of the wire."""
+
+    FILE = "f"
+    DIRECTORY = "d"
+    SYMLINK = "l"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, directory or symlink; of the latter two all numbers are zero.
+
+    *ctime_ns* tells an edit that put the modification time back, on the side that made it; it
+    means nothing on the other side.
+    """
+
+    kind: Kind
+    size: int = 0
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    executable: bool = False
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A path that was left alone, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every entry below a root by its relative POSIX path, and what could not be taken in."""
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    skipped: tuple[Left, ...] = ()
+
+
+def from_rows(rows: Iterable[Any]) -> dict[str, Entry]:
+    """Return the entries that *rows* describe.
+
+    Raises:
+        ValueError: a row is malformed, comes twice, or stands below something that is no folder.
+    """
+    entries: dict[str, Entry] = {}
+    for row in rows:
+        path, entry = parse_row(row)
+        folder = path.rpartition("/")[0]
+        if path in entries:
+            raise ValueError(f"the path {path[:200]!r} comes twice")
+        if folder and (folder not in entries or entries[folder].kind is not Kind.DIRECTORY):
+            raise ValueError(f"the path {path[:200]!r} is in no folder")
+        entries[path] = entry
+    return entries
+
+
+def parse_row(row: Any) -> tuple[str, Entry]:
+    """Return the path and the entry of a row (ValueError: it is none)."""
+    path, kind, *rest = wire.check_row(row)
+    return path, Entry(Kind(kind), *rest)
+
+
+def to_row(path: str, entry: Entry) -> wire.Row:
+    """Return the row that says *entry* stands at *path*."""
+    return [
+        path,
+        entry.kind.value,
+        entry.size,
+        entry.mtime_ns,
+        entry.ctime_ns,
+        entry.executable,
+        entry.target,
+    ]
+
+
+def shown(path: str) -> str:
+    """Return *path* fit for a message: control characters and stray bytes as escapes."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in path
+    )

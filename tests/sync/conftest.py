@@ -1,0 +1,56 @@
+"""Folders elsewhere to sync to, behind each transport."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from colabdev import paths
+from colabdev.remote.destination import parse_connect_string
+from colabdev.remote.local import LocalTransport
+from colabdev.remote.ssh import SSHTransport
+from colabdev.remote.transport import Transport
+from colabdev.sync.engine import sync
+from colabdev.sync.report import SyncReport
+from tests.support.runtime import start_runtime
+
+PEER = "0123456789abcdef" * 2
+
+
+@dataclass(frozen=True)
+class Far:
+    """A *folder* that *transport* reaches; being on this machine, it can be looked into."""
+
+    transport: Transport
+    folder: Path
+
+    def sync(self, project: Path, *, limit: int = 1_000_000) -> SyncReport:
+        return sync(project, self.transport, str(self.folder), peer=PEER, limit=limit)
+
+
+@pytest.fixture
+def project(folder: Path) -> Path:
+    """Return an empty project whose name is not plain."""
+    root = folder / "내 project's"
+    root.mkdir()
+    return root
+
+
+@pytest.fixture
+def far(folder: Path) -> Iterator[Far]:
+    """Lend a folder on this machine, reached through a subprocess."""
+    with LocalTransport() as transport:
+        yield Far(transport, folder / "far" / "내 project's")
+
+
+@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.sshd)])
+def any_far(request: pytest.FixtureRequest, folder: Path, home: Path) -> Iterator[Far]:
+    """Lend a folder behind each transport in turn; over SSH, that of the shipped cell."""
+    if request.param == "local":
+        yield request.getfixturevalue("far")
+        return
+    with start_runtime(home / "vm") as runtime:
+        address = parse_connect_string(runtime.connect_string)
+        with SSHTransport.connect(address.destination, paths.key_file()) as transport:
+            yield Far(transport, Path(address.root) / "내 project's")

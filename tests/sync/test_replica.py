@@ -1,0 +1,297 @@
+"""The replica seam: a directory here and one elsewhere behave alike, and neither is trusted."""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from colabdev.errors import ProtocolError, RemoteError, RemoteFailure, SyncHalted
+from colabdev.payload import replica as wire
+from colabdev.remote.local import LocalProcess, LocalTransport
+from colabdev.sync.contents import Contents
+from colabdev.sync.engine import sync
+from colabdev.sync.reconcile import Change
+from colabdev.sync.replica import LocalReplica, Outcome, RemoteReplica, Replica
+from colabdev.sync.snapshot import Entry, Kind, from_rows, shown
+from tests.sync.conftest import PEER, Far
+from tests.sync.trees import Link, read, stages, write
+
+# --- the twins
+
+
+@pytest.fixture(params=["directory", "elsewhere"])
+def replica(request: pytest.FixtureRequest, far: Far) -> Iterator[Replica]:
+    """Lend the folder of *far* as each of the two bindings."""
+    far.folder.mkdir(parents=True)
+    with (
+        LocalReplica(far.folder)
+        if request.param == "directory"
+        else RemoteReplica(far.transport, str(far.folder))
+    ) as lent:
+        yield lent
+
+
+def put(project: Path, paths: Sequence[str], there: dict[str, Entry]) -> Contents:
+    """Return the contents that carry *paths* of *project* onto what is *there*."""
+    with LocalReplica(project) as here:
+        entries = here.snapshot(wire.Rules()).entries
+    return Contents(project, [Change(path, entries[path], there.get(path)) for path in paths])
+
+
+def test_a_snapshot_tells_what_is_there(replica: Replica, far: Far) -> None:
+    """Files, folders and links are listed with what matters of each; the state folder is not."""
+    write(far.folder, {"a": b"12345", "d/b": b"", "l": Link("a"), ".colabdev/x": b""})
+    (far.folder / "d/b").chmod(0o755)
+    entries = replica.snapshot(wire.Rules()).entries
+    assert {path: entry.kind.value for path, entry in entries.items()} == {
+        "a": "f",
+        "d": "d",
+        "d/b": "f",
+        "l": "l",
+    }
+    status = (far.folder / "a").stat()
+    assert entries["a"] == Entry(Kind.FILE, 5, status.st_mtime_ns, status.st_ctime_ns)
+    assert (entries["d/b"].executable, entries["l"].target) == (True, "a")
+
+
+def test_digests_are_of_what_was_listed(replica: Replica, far: Far) -> None:
+    """A file that changed since it was listed has no digest, nor one that went or is a link."""
+    write(far.folder, {"a": b"a", "changed": b"a", "gone": b"a", "replaced": b"a"})
+    replica.snapshot(wire.Rules())
+    (far.folder / "changed").write_bytes(b"b")
+    (far.folder / "gone").unlink()
+    (far.folder / "replaced").unlink()
+    (far.folder / "replaced").symlink_to("a")
+    digests = replica.digests(["a", "changed", "gone", "replaced"])
+    assert digests == {"a": hashlib.sha256(b"a").hexdigest()}
+
+
+def test_applying_tells_what_became(replica: Replica, far: Far, project: Path) -> None:
+    """Each change ends as done, with what stands there now, or as changed, with the reason."""
+    write(project, {"new": b"new", "old": b"better", "moved": b"m", "d/x": b"x", "l": Link("new")})
+    write(far.folder, {"old": b"old", "moved": b"moved"})
+    there = dict(replica.snapshot(wire.Rules()).entries)
+    (far.folder / "moved").write_bytes(b"meanwhile")
+    contents = put(project, ["d", "d/x", "l", "moved", "new", "old"], there)
+    outcomes = {outcome.path: outcome for outcome in replica.apply(contents.frames())}
+    done = {path for path, outcome in outcomes.items() if outcome.state == "done"}
+    assert done == {"d", "d/x", "l", "new", "old"}
+    assert outcomes["moved"] == Outcome(
+        "moved", "changed", None, "it was changed there during the sync"
+    )
+    with LocalReplica(far.folder) as after:
+        entries = after.snapshot(wire.Rules()).entries
+    assert all(outcomes[path].entry == entries[path] for path in done)
+    assert read(far.folder) == {**read(project), "moved": b"meanwhile"}
+    assert stages(far.folder) == []
+
+
+def test_contents_that_arrive_damaged_change_nothing(
+    replica: Replica, far: Far, project: Path
+) -> None:
+    """A stream with a wrong digest is refused as a whole."""
+    write(project, {"a": b"a" * 1000, "b": b"b" * 1000})
+    replica.snapshot(wire.Rules())
+    frames = [
+        (kind, b"B" * 1000 if body == b"b" * 1000 else body)
+        for kind, body in put(project, ["a", "b"], {}).frames()
+    ]
+    with pytest.raises((RemoteFailure, SyncHalted), match="did not arrive as it was sent"):
+        replica.apply(frames)
+    assert (read(far.folder), stages(far.folder)) == ({}, [])
+
+
+def test_a_folder_that_is_gone_is_one_sentence(folder: Path) -> None:
+    """Listing a directory here that does not exist is an error for the user."""
+    with LocalReplica(folder / "gone") as replica, pytest.raises(SyncHalted, match="gone"):
+        replica.snapshot(wire.Rules())
+
+
+# --- a far side that lies
+
+PRELUDE = (
+    "import itertools, json, os, struct, sys, zlib\n"
+    "out = sys.stdout.buffer\n"
+    "def send(kind, body): out.write(struct.pack('>cI', kind, len(body)) + body); out.flush()\n"
+    "def pack(value): return zlib.compress(json.dumps(value).encode())\n"
+    "def rows(*found): send(b's', pack(list(found)))\n"
+    "def row(path, kind='f', size=1, mtime=0, ctime=0, bit=False, target=''):\n"
+    "    return [path, kind, size, mtime, ctime, bit, target]\n"
+    "def drain():\n"
+    "    while os.read(0, 65536): pass\n"
+    "def receive():\n"
+    "    kind, size = struct.unpack('>cI', sys.stdin.buffer.read(5))\n"
+    "    sys.stdin.buffer.read(size)\n"
+    "    return kind\n"
+    "def drain_to_end():\n"
+    "    while receive() != b'.': pass\n"
+    "def outcome(value):\n"
+    "    send(b'S', pack([])); drain_to_end(); send(b'a', pack([value])); send(b'.', b'')\n"
+    "out.write(b'\\0colabdev replica 1\\n')\n"
+    "receive()\n"
+)
+
+LIES = {
+    "absolute": "rows(row('/etc/passwd'))",
+    "climbing": "rows(row('../x'))",
+    "climbing inside": "rows(row('a', 'd', 0), row('a/../../x'))",
+    "empty path": "rows(row(''))",
+    "empty part": "rows(row('a', 'd', 0), row('a//b'))",
+    "NUL": "rows(row('a\\0b'))",
+    "state folder": "rows(row('.colabdev', 'd', 0))",
+    "git folder": "rows(row('.GIT', 'd', 0))",
+    "too long": "rows(row('x' * 5000))",
+    "lone surrogate": "rows(row('\\ud800'))",
+    "twice": "rows(row('a'), row('a'))",
+    "in no folder": "rows(row('a/b'))",
+    "below a file": "rows(row('a'), row('a/b'))",
+    "unknown kind": "rows(row('a', 'x'))",
+    "negative size": "rows(row('a', size=-1))",
+    "endless number": "rows(row('a', size=10 ** 400))",
+    "a number for a bit": "rows(row('a', bit=1))",
+    "a bit for a number": "rows(row('a', size=True))",
+    "a target of a file": "rows(row('a', target='b'))",
+    "too short a row": "rows(['a', 'f'])",
+    "no row": "rows('a')",
+    "no list": "send(b's', pack(7))",
+    "an object": "send(b's', pack({'a': 1}))",
+    "a bomb": "send(b's', zlib.compress(bytes(200_000_000)))",
+    "deep nesting": "send(b's', zlib.compress(b'[' * 10 ** 6))",
+    "no compression": "send(b's', b'[]')",
+    "no JSON": "send(b's', zlib.compress(b'nonsense'))",
+    "cut compression": "send(b's', pack([])[:-3])",
+    "a huge length": "out.write(b's' + bytes([255] * 4)); out.flush(); drain()",
+    "less than it says": "out.write(struct.pack('>cI', b's', 100) + b'x')",
+    "an unknown message": "send(b'?', pack([]))",
+    "the end too early": "pass",
+    "a damaged error": "send(b'E', b'{}')",
+    "an error": 'send(b\'E\', b\'{"kind": "k", "message": "m", "hint": 7}\')',
+    "problems of no form": "send(b'S', pack([7]))",
+    "no outcome": "send(b'S', pack([])); drain_to_end(); send(b'.', b'')",
+    "an outcome of nothing": "outcome(['other', 'done', row('other'), ''])",
+    "an outcome without entry": "outcome(['a', 'done', None, ''])",
+    "an outcome of no state": "outcome(['a', 'fine', row('a'), ''])",
+    "an outcome of no form": "outcome(7)",
+    "gone before the contents": "send(b'S', pack([])); os.close(0)",
+    "an error among the contents": (
+        "send(b'S', pack([])); os.read(0, 9)\n"
+        "send(b'E', json.dumps({'kind': 'full', 'message': 'm', 'hint': ''}).encode())"
+    ),
+    "digests of no form": "rows(row('a', size=6)); send(b'S', pack([])); send(b'D', pack([1]))",
+    "digests unasked": "rows(row('a', size=6)); send(b'S', pack([])); send(b'a', pack({}))",
+}
+
+
+ENDLESS = {
+    "an empty list for ever": "for _ in itertools.count(): rows()",
+    "an endless list": (
+        "for n in itertools.count(): rows(*(row(f'{n}-{m}') for m in range(20_000)))"
+    ),
+    "endless names": (
+        "for n in range(20): rows(*(row(f'{n}-{m}' + 'x' * 4000) for m in range(4000)))\n"
+        "send(b'S', pack([]))"
+    ),
+    "outcomes for ever": (
+        "send(b'S', pack([])); drain_to_end()\n"
+        "for _ in itertools.count():\n"
+        "    send(b'a', pack([['a', 'done', row('a'), '']] * 20_000))"
+    ),
+}
+
+
+class Liar(LocalTransport):
+    """A transport whose far side is a script of the test's own."""
+
+    def __init__(self, script: str) -> None:
+        self._script = script
+
+    def start(self, argv: Sequence[str]) -> LocalProcess:  # noqa: ARG002 - the seam's signature
+        return LocalProcess([sys.executable, "-c", self._script])
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_far_side_that_lies_is_found_out(lie: str, project: Path, far: Far) -> None:
+    """Whatever comes from there ends in a clear error, and nothing here is touched.
+
+    The project, the archive and all around it stay as they were, and an honest sync goes on.
+    """
+    write(project, {"a": b"honest"})
+    before = read(project.parent)
+    with pytest.raises(RemoteError) as failure:
+        sync(project, Liar(PRELUDE + LIES[lie]), str(far.folder), peer=PEER)
+    assert failure.value.message
+    assert len(failure.value.message) < 1000
+    after = {path: node for path, node in read(project.parent).items() if ".colabdev" not in path}
+    assert after == before
+    assert not (project / ".colabdev" / "sync" / f"{PEER}.json").exists()
+    assert far.sync(project).sent == ("a",)
+
+
+@pytest.mark.parametrize("lie", ENDLESS)
+def test_a_far_side_without_end_is_stopped(lie: str, project: Path, far: Far) -> None:
+    """Lists that would fill the laptop's memory are given up long before."""
+    write(project, {"a": b"honest"})
+    with pytest.raises(ProtocolError, match="has no end"):
+        sync(project, Liar(PRELUDE + ENDLESS[lie]), str(far.folder), peer=PEER)
+
+
+def test_a_foreign_program_is_no_replica(project: Path, far: Far) -> None:
+    """A far side that says something else altogether, at any length, is a ProtocolError."""
+    write(project, {"a": b"a"})
+    for script in ("print('Welcome!')", "while True: print('Welcome!' * 1000)"):
+        with pytest.raises(ProtocolError):
+            sync(project, Liar(script), str(far.folder), peer=PEER)
+
+
+def test_a_program_that_cannot_start_says_why(project: Path, far: Far) -> None:
+    """A machine without Python ends the sync with what its shell said of it."""
+
+    class Bare(LocalTransport):
+        def start(self, argv: Sequence[str]) -> LocalProcess:  # noqa: ARG002 - the seam's signature
+            return LocalProcess(["sh", "-c", "exec no-python-here"])
+
+    write(project, {"a": b"a"})
+    for _ in range(5):  # whether the request finds it still there or not
+        with pytest.raises(ProtocolError, match=r"did not start .*no-python-here"):
+            sync(project, Bare(), str(far.folder), peer=PEER)
+
+
+def test_a_lying_digest_costs_only_the_liar(project: Path, far: Far) -> None:
+    """A far side that claims to hold the same gets nothing, and nothing changes here."""
+    write(project, {"a": b"honest"})
+    digest = hashlib.sha256(b"honest").hexdigest()
+    script = PRELUDE + (
+        "rows(row('a', size=6)); send(b'S', pack([])); receive()\n"
+        f"send(b'D', pack({{'a': '{digest}', '../x': '{digest}'}}))"
+    )
+    assert sync(project, Liar(script), str(far.folder), peer=PEER).unchanged == 1
+    assert (project / "a").read_bytes() == b"honest"
+
+
+def test_a_greeting_of_the_shell_is_skipped(project: Path, far: Far) -> None:
+    """What a start-up file prints before the program's hello does no harm."""
+
+    class Greeting(LocalTransport):
+        def start(self, argv: Sequence[str]) -> LocalProcess:
+            return LocalProcess(["sh", "-c", 'echo "Welcome!"; exec "$@"', "sh", *argv])
+
+    write(project, {"a": b"a"})
+    assert sync(project, Greeting(), str(far.folder), peer=PEER).sent == ("a",)
+
+
+# --- names and rows
+
+
+def test_names_are_shown_without_control_characters() -> None:
+    """A name in a message is on one line, has no escapes for a terminal, and can be encoded."""
+    text = shown("한글\n\x1b[31m\udcff\u202e")
+    assert text == "한글\\n\\x1b[31m\\udcff\\u202e"
+    text.encode()
+
+
+def test_rows_come_folder_first() -> None:
+    """A listing in which an entry comes before its folder is refused."""
+    with pytest.raises(ValueError, match="is in no folder"):
+        from_rows([["a/b", "f", 0, 0, 0, False, ""], ["a", "d", 0, 0, 0, False, ""]])
