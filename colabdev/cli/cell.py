@@ -1,7 +1,6 @@
 """``colabdev cell``: the text to paste into Colab."""
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -23,7 +22,7 @@ from colabdev.cli.options import json_option, pass_console
 @click.option("--copy", "to_clipboard", is_flag=True, help="Put the cell on the clipboard.")
 @click.option(
     "--notebook",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False),
     help="Write a notebook with the cell to this file (.ipynb).",
 )
 @json_option
@@ -35,7 +34,7 @@ def cell(
     root: str,
     keep_open: bool,
     to_clipboard: bool,
-    notebook: Path | None,
+    notebook: str | None,
 ) -> None:
     """Print the cell that opens a Colab runtime to this laptop.
 
@@ -47,6 +46,8 @@ def cell(
       colabdev cell --copy
       colabdev cell --tunnel none > cell.py
     """
+    from pathlib import Path
+
     from colabdev.commands import cell as commands
     from colabdev.remote.sshkey import ensure_key
 
@@ -54,7 +55,7 @@ def cell(
         ensure_key(), tunnel=tunnel, name=name, root=root, keep_open=keep_open
     )
     if notebook is not None:
-        commands.write_notebook(notebook, text)
+        commands.write_notebook(Path(notebook), text)
         console.done(f"Wrote {notebook}. Open it in Colab (File > Upload notebook) and run it.")
     if to_clipboard:
         from colabdev.cli.clipboard import copy

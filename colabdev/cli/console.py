@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any  # Any: what JSON takes
@@ -145,6 +144,8 @@ class Console:
     # The streams
 
     def _emit(self, type_: str, **fields: object) -> None:
+        import json
+
         line = json.dumps({"v": SCHEMA, "type": type_, **fields}, ensure_ascii=False)
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

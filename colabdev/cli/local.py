@@ -43,7 +43,7 @@ def up(console: Console, local: bool, name: str, python: str | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_console
-def down(console: Console, name: str, yes: bool) -> None:
+def down(console: Console, name: str, yes: bool) -> int:
     """End a runtime on this machine, its jobs with it, and remove its files.
 
     \b
@@ -53,8 +53,10 @@ def down(console: Console, name: str, yes: bool) -> None:
     from colabdev.commands.local import take_down
 
     if not (yes or _agreed(name)):
-        raise click.Abort
+        console.done("Nothing was changed.")
+        return 1
     take_down(name, console)
+    return 0
 
 
 def _agreed(name: str) -> bool:

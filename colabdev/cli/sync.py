@@ -1,7 +1,5 @@
 """``colabdev sync``: make the runtime's copy of the project agree with this one."""
 
-from pathlib import Path
-
 import click
 
 from colabdev.cli.console import Console
@@ -9,13 +7,11 @@ from colabdev.cli.options import json_option, on_option, pass_console
 
 
 @click.command()
-@click.argument(
-    "project", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
-)
+@click.argument("project", type=click.Path(exists=True, file_okay=False), default=".")
 @on_option
 @json_option
 @pass_console
-def sync(console: Console, project: Path, alias: str | None) -> None:
+def sync(console: Console, project: str, alias: str | None) -> None:
     """Send what differs from the project folder to the runtime.
 
     .gitignore and .colabdevignore are honoured, nothing is deleted, and a file that was changed
@@ -25,6 +21,8 @@ def sync(console: Console, project: Path, alias: str | None) -> None:
     Example:
       colabdev sync
     """
+    from pathlib import Path
+
     from colabdev.commands.sync import sync_project
     from colabdev.remote.reach import reach
     from colabdev.remote.runtime import Registry
@@ -33,7 +31,7 @@ def sync(console: Console, project: Path, alias: str | None) -> None:
     with console.step(f"Connecting to {runtime.alias}"):
         transport = reach(runtime)
     with transport:
-        report = sync_project(project.resolve(), runtime, transport, console)
+        report = sync_project(Path(project).resolve(), runtime, transport, console)
     console.result(report, report.summary())
 
 

@@ -124,11 +124,21 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The end: *code* is the job's own, or 128 + N when *signal* N ended it."""
+    """The end: *code* is the job's own, or 128 + N when *signal* N ended it.
+
+    *seconds* is how long the job took, by the far side's clock.
+    """
 
     code: int
     signal: int | None = None
     cancelled: bool = False
+    seconds: float | None = None
+
+    @property
+    def state(self) -> JobState:
+        if self.cancelled:
+            return JobState.CANCELLED
+        return JobState.FAILED if self.code else JobState.SUCCEEDED
 
 
 Event = Output | Metric | Record | Artifact | Exited

@@ -1,0 +1,149 @@
+"""Jobs on the far side: started, listened to, listed and cancelled."""
+
+import contextlib
+import json
+import secrets
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Self
+
+from colabdev import texts
+from colabdev.errors import JobNotFound, ProtocolError, RemoteFailure
+from colabdev.jobs.job import Event, Job, JobSpec
+from colabdev.jobs.wire import read_event, read_job
+from colabdev.remote.frames import Conversation, pack
+from colabdev.remote.program import program
+from colabdev.remote.transport import Transport
+
+_PROGRAM = "jobs"
+_MOST_JOBS = 10_000
+
+
+def new_job_id() -> str:
+    """Return an id that no other job has."""
+    return secrets.token_hex(6)
+
+
+def start(transport: Transport, spec: JobSpec) -> Job:
+    """Start *spec* and return once its command runs; from then on it needs no connection.
+
+    An id that is known there is that very job and is not started again, so that a request whose
+    answer was lost can be sent anew.
+
+    Raises:
+        RemoteFailure: it cannot be started; kinds ``command`` (no such program), ``cwd`` (no such
+            folder), ``request``, ``start`` and ``storage`` (no records can be written there).
+    """
+    programs = {name: texts.payload(name) for name in ("supervisor", "report")}
+    request = json.dumps({**asdict(spec), "programs": programs}).encode()
+    return _one(_ask(transport, "start", request=zlib.compress(request)), spec.id)
+
+
+def follow(transport: Transport, job_id: str, offset: int = 0) -> "Following":
+    """Listen to a job from *offset* of its log on, until it has ended."""
+    return Following(transport, job_id, offset)
+
+
+def cancel(transport: Transport, job_id: str, signal: str = "INT", *, grace: float = 10.0) -> Job:
+    """Send *signal* (INT, TERM or KILL) to the whole job and return how it stands right then.
+
+    *grace* seconds after INT its supervisor sends TERM, and as long after that KILL. A job that
+    has ended stays as it is.
+
+    Raises:
+        JobNotFound: there is no such job.
+    """
+    return _one(_ask(transport, "cancel", job_id, signal, str(grace)), job_id)
+
+
+def jobs(transport: Transport) -> list[Job]:
+    """Return the jobs of the far side, the newest first."""
+    found = _ask(transport, "list")
+    return sorted(found, key=lambda job: job.created, reverse=True)
+
+
+class Following(Iterator[tuple[int, Event]]):
+    """What a job tells: each event, with the offset at which to continue after it.
+
+    It ends after `Exited`, or early after *stop*, and hangs up by itself then.
+    """
+
+    def __init__(self, transport: Transport, job_id: str, offset: int) -> None:
+        self._offset = offset
+        self._events = self._converse()
+        self._process = transport.start(program(_PROGRAM, "follow", job_id, str(offset)))
+
+    def __next__(self) -> tuple[int, Event]:
+        """Wait for the next event.
+
+        Raises:
+            ConnectionLost: the connection ended; a new `follow` continues at the last offset.
+            JobNotFound: there is no such job.
+            RemoteFailure: (kind ``lost``) nobody can say how the job ended, as its supervisor is
+                gone; what it wrote down has all been given before.
+        """
+        return next(self._events)
+
+    def stop(self) -> None:
+        """Ask the far side to tell no more; any thread may, while another waits for an event."""
+        self._process.close_stdin()
+
+    def close(self) -> None:
+        """Hang up; the job goes on."""
+        self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _converse(self) -> Iterator[tuple[int, Event]]:
+        try:
+            conversation = Conversation(self._process, _PROGRAM)
+            conversation.greet()
+            while (frame := _receive(conversation)) is not None:
+                event = read_event(*frame, self._offset)
+                self._offset += len(pack(*frame))
+                yield self._offset, event
+        finally:
+            self.close()
+
+
+def _ask(
+    transport: Transport, verb: str, *arguments: str, request: bytes | None = None
+) -> list[Job]:
+    process = transport.start(program(_PROGRAM, verb, *arguments))
+    try:
+        conversation = Conversation(process, _PROGRAM)
+        if request is not None:
+            # A program that does not start reads nothing either: the missing greeting says why.
+            with contextlib.suppress(RemoteFailure):
+                conversation.send(b"j", request)
+        conversation.greet()
+        found: list[Job] = []
+        while (frame := _receive(conversation)) is not None:
+            found.append(read_job(frame[1]))
+            if len(found) > _MOST_JOBS:
+                raise ProtocolError(f"The far side tells of more than {_MOST_JOBS} jobs.")
+        return found
+    finally:
+        process.close()
+
+
+def _one(found: list[Job], job_id: str) -> Job:
+    if [job.id for job in found] != [job_id]:
+        raise ProtocolError(f"The far side was asked of job {job_id} and told of others or none.")
+    return found[0]
+
+
+def _receive(conversation: Conversation) -> tuple[bytes, bytes] | None:
+    """Wait for a frame and return its kind and body, None at the explicit end."""
+    try:
+        frame = conversation.receive()
+    except RemoteFailure as failure:
+        if failure.kind == "no-job":
+            raise JobNotFound(failure.message, failure.hint) from failure
+        raise
+    return None if frame[0] == b"." else frame

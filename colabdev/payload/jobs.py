@@ -1,0 +1,359 @@
+"""Start, follow, list and cancel this machine's jobs: commands that outlive the connection.
+
+Verbs: ``start`` (the request as a frame of compressed JSON on stdin), ``follow ID OFFSET``,
+``list`` and ``cancel ID SIGNAL GRACE``.
+
+A job is the folder ``~/.colabdev/jobs/<id>``: ``spec.json`` (what was asked for), ``state.json``
+(how it stands, by its supervisor), ``report`` (rows the job appends), ``control`` (a FIFO to its
+supervisor) and ``events``, the log: frames just as they go over the wire. An offset is a position
+in that file.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any  # requests and records are JSON: mappings of anything
+
+HEADER = struct.Struct(">cI")
+IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+SIGNALS = ("INT", "TERM", "KILL")
+MAX_REQUEST = 16 * 1024 * 1024
+MAX_BODY = 64 * 1024
+CHUNK = 256 * 1024  # holds several whole frames
+TICK = 0.02  # seconds between looks at a log that does not grow
+GATHER = 0.005  # seconds in which a burst of frames becomes one message
+
+
+class Failure(Exception):
+    """A failure to tell the laptop: a stable *kind*, a sentence and a next step."""
+
+    def __init__(self, kind: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.record = {"kind": kind, "message": message, "hint": hint}
+
+
+def main(verb: str, *arguments: str) -> int:
+    verbs: dict[str, Callable[..., None]] = {
+        "start": start,
+        "follow": follow,
+        "list": list_jobs,
+        "cancel": cancel,
+    }
+    try:
+        write_all(1, b"\0colabdev jobs 1\n")
+        try:
+            verbs[verb](*arguments)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            message = f"The far side cannot use {error.filename or ours()}: {error.strerror}."
+            hint = "Mend its permissions there, or make room: colabdev shell"
+            send(b"E", encode({"kind": "storage", "message": message, "hint": hint}))
+        except Failure as failure:
+            send(b"E", encode(failure.record))
+        send(b".", b"")
+    except BrokenPipeError:
+        return 1  # nobody listens any more
+    return 0
+
+
+# The verbs --------------------------------------------------------------------------------------
+
+
+def start() -> None:
+    """Make the job's folder, hand it to a supervisor of its own, and answer once the job runs."""
+    request = read_request()
+    programs = request.pop("programs")
+    folder = os.path.join(jobs_folder(), request["id"])
+    supervisor = installed("supervisor-{}.py", programs["supervisor"])
+    report = installed("report-{}/colabdev_report.py", programs["report"])
+    control = claim(folder, request)
+    if control is not None:
+        try:
+            supervise(supervisor, folder, control, {**request, "modules": os.path.dirname(report)})
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # what never ran is no job
+            raise
+        finally:
+            os.close(control)
+    send(b"j", standing(folder))
+
+
+def follow(identifier: str, offset: str) -> None:
+    """Stream the log from *offset* on until the job has ended or stdin has."""
+    folder = existing(identifier)
+    log = os.open(os.path.join(folder, "events"), os.O_RDONLY)
+    position = int(offset)
+    if not 0 <= position <= os.fstat(log).st_size:
+        raise Failure("offset", f"The log of job {identifier} has no offset {offset}.")
+    ended = gone = False
+    while not ended and not gone:
+        alive = supervised(folder)  # asked before reading: the dead have written all they will
+        chunk = os.pread(log, CHUNK, position)
+        size, ended = whole_frames(chunk)
+        write_all(1, chunk[:size])
+        position += size
+        if not size and not alive:
+            message = f"Nobody can say how job {identifier} ended: its supervisor is gone."
+            raise Failure("lost", message, "See what it left behind: colabdev shell")
+        if size < CHUNK // 2 and not ended:
+            gone = asker_gone(GATHER if size else TICK)
+
+
+def list_jobs() -> None:
+    """Tell of every job; one that is just being removed, or is damaged, is passed over."""
+    for name in os.listdir(jobs_folder()):
+        if IDENTIFIER.fullmatch(name):
+            try:
+                told = standing(os.path.join(jobs_folder(), name))
+            except (OSError, ValueError, LookupError, TypeError):
+                continue
+            send(b"j", told)
+
+
+def cancel(identifier: str, name: str, grace: str) -> None:
+    """Pass the wish to end on to the supervisor; a job that has ended stays as it is."""
+    folder = existing(identifier)
+    if name not in SIGNALS:
+        raise Failure("request", f"A job is ended by INT, TERM or KILL, not by {name}.")
+    with contextlib.suppress(OSError), control_of(folder) as control:
+        os.write(control, f"{name} {float(grace)}\n".encode())
+    send(b"j", standing(folder))
+
+
+# A job's folder ---------------------------------------------------------------------------------
+
+
+def claim(folder: str, request: dict[str, Any]) -> int | None:
+    """Make *folder*, complete from the moment it is seen, and return its open control FIFO.
+
+    None when it was there already: the rename decides, so of two requests one starts the job.
+    """
+    draft = tempfile.mkdtemp(prefix=".", dir=os.path.dirname(folder))
+    control = -1
+    try:
+        spec = {key: request[key] for key in ("id", "name", "command", "cwd", "code_digest")}
+        spec.update(env=sorted(request["env"]), created=time.time())  # names: values may be secret
+        write_atomic(os.path.join(draft, "spec.json"), encode(spec))
+        for name in ("events", "report", "supervisor.log"):
+            os.close(os.open(os.path.join(draft, name), os.O_CREAT | os.O_WRONLY, 0o600))
+        os.mkfifo(os.path.join(draft, "control"), 0o600)
+        # Open both ways it never comes to an end when one who wrote to it goes.
+        control = os.open(os.path.join(draft, "control"), os.O_RDWR | os.O_NONBLOCK)
+        os.rename(draft, folder)
+        return control
+    except OSError as error:
+        if control >= 0:
+            os.close(control)
+        shutil.rmtree(draft, ignore_errors=True)
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            return None
+        raise
+
+
+def supervise(program: str, folder: str, control: int, request: dict[str, Any]) -> None:
+    """Start the supervisor of *folder* and wait until the command runs.
+
+    Raises:
+        Failure: it could not be started; the kind is the supervisor's own.
+    """
+    with open(os.path.join(folder, "supervisor.log"), "r+b") as log:
+        # -I and -S: nothing that the user put on Python's path can disturb the supervisor.
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", program, folder, str(control)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd="/",
+            pass_fds=(control,),
+            start_new_session=True,
+        )
+        assert process.stdin, "opened with PIPE"
+        assert process.stdout, "opened with PIPE"
+        # The environment's values go through this pipe, never to the disk or into a list.
+        with contextlib.suppress(BrokenPipeError), process.stdin as stream:
+            stream.write(encode(request))
+        # Not communicate(): that waits for the supervisor's own end, which is the job's.
+        with process.stdout as stream:
+            verdict = stream.read()
+        if verdict != b"{}":
+            log.seek(0)
+            said = log.read().decode(errors="replace").splitlines() or ["it left no word"]
+            failure = Failure("start", f"The job's supervisor did not start: {said[-1]}.")
+            failure.record.update(json.loads(verdict or b"{}"))
+            raise failure
+
+
+def existing(identifier: str) -> str:
+    folder = os.path.join(jobs_folder(), identifier)
+    if not IDENTIFIER.fullmatch(identifier) or not os.path.isdir(folder):
+        message = f"There is no job {identifier} on this machine."
+        raise Failure("no-job", message, "List them: colabdev jobs")
+    return folder
+
+
+def standing(folder: str) -> bytes:
+    """Return how the job in *folder* stands, as JSON."""
+    alive = supervised(folder)  # asked before reading: an end written in between is not missed
+    spec = read_json(os.path.join(folder, "spec.json"))
+    try:
+        state = read_json(os.path.join(folder, "state.json"))
+    except FileNotFoundError:
+        state = {}
+    if "code" in state:
+        word = "failed" if state["code"] else "succeeded"
+        word = "cancelled" if state["cancelled"] else word
+    elif alive:
+        word = "running" if state else "pending"
+    else:
+        word = "lost"
+    told = {key: spec[key] for key in ("id", "name", "command", "created")}
+    told.update((key, state.get(key)) for key in ("started", "ended"))
+    return encode({**told, "state": word, "exit_code": state.get("code")})
+
+
+def supervised(folder: str) -> bool:
+    """Tell whether the supervisor lives: a FIFO that nobody reads cannot be opened to write."""
+    try:
+        with control_of(folder):
+            return True
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENOENT):
+            return False
+        raise
+
+
+@contextlib.contextmanager
+def control_of(folder: str) -> Iterator[int]:
+    control = os.open(os.path.join(folder, "control"), os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        yield control
+    finally:
+        os.close(control)
+
+
+# The protocol -----------------------------------------------------------------------------------
+
+
+def read_request() -> dict[str, Any]:
+    size = HEADER.unpack(read_exactly(HEADER.size))[1]
+    packed = zlib.decompressobj()
+    text = packed.decompress(read_exactly(min(size, MAX_REQUEST)), MAX_REQUEST)
+    if not packed.eof:
+        raise Failure("request", f"The request is larger than {MAX_REQUEST} bytes.")
+    request: dict[str, Any] = json.loads(text)
+    if not IDENTIFIER.fullmatch(request["id"]) or not request["command"]:
+        raise Failure("request", "A job needs an id of letters and digits, and a command.")
+    return request
+
+
+def read_exactly(size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        chunk = os.read(0, min(size - len(data), CHUNK))
+        if not chunk:
+            raise Failure("request", "The request ended early.")
+        data += chunk
+    return bytes(data)
+
+
+def whole_frames(chunk: bytes) -> tuple[int, bool]:
+    """Return how many bytes of *chunk* are whole frames, and whether the last is the exit."""
+    at = 0
+    while at + HEADER.size <= len(chunk):
+        kind, length = HEADER.unpack_from(chunk, at)
+        if kind not in b"oemx" or length > MAX_BODY:
+            raise Failure("log", "The job's log is damaged.")
+        if at + HEADER.size + length > len(chunk):
+            break
+        at += HEADER.size + length
+        if kind == b"x":
+            return at, True
+    return at, False
+
+
+def asker_gone(seconds: float) -> bool:
+    """Pause for *seconds*; return at once, and true, when stdin ends."""
+    ready, _, _ = select.select([0], [], [], seconds)
+    return bool(ready) and not os.read(0, 4096)
+
+
+def send(kind: bytes, body: bytes) -> None:
+    write_all(1, HEADER.pack(kind, len(body)) + body)
+
+
+def encode(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+# Files ------------------------------------------------------------------------------------------
+
+
+def ours(*names: str) -> str:
+    return os.path.join(os.path.expanduser("~"), ".colabdev", *names)
+
+
+def jobs_folder() -> str:
+    return private(ours("jobs"))
+
+
+def private(folder: str) -> str:
+    if not os.path.isdir(folder):
+        if folder != ours():
+            private(os.path.dirname(folder))
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    return folder
+
+
+def installed(name: str, text: str) -> str:
+    """Return the path of *text* below the payload folder, written there if it was not.
+
+    *name* has its digest filled in: a file there never changes.
+    """
+    path = ours("payload", name.format(hashlib.sha256(text.encode()).hexdigest()[:12]))
+    if not os.path.exists(path):
+        private(os.path.dirname(path))
+        write_atomic(path, text.encode())
+    return path
+
+
+def read_json(path: str) -> dict[str, Any]:
+    with open(path, encoding="utf-8") as stream:
+        contents: dict[str, Any] = json.load(stream)
+    return contents
+
+
+def write_atomic(path: str, data: bytes) -> None:
+    descriptor, draft = tempfile.mkstemp(prefix=".", dir=os.path.dirname(path))
+    try:
+        try:
+            write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        raise
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

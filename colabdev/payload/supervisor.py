@@ -1,0 +1,306 @@
+"""See one job through: run its command, record what it tells, end it when asked, note its end.
+
+``supervisor.py FOLDER CONTROL`` is started detached by ``jobs.py`` with the request on stdin and
+the job's FIFO open as descriptor CONTROL; it answers ``{}`` once the command runs, else an error
+record. The log is made of frames (a kind byte, four bytes of length, the body): ``o`` stdout,
+``e`` stderr, ``m`` a report row and at last ``x``, the exit.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+import time
+from typing import Any  # requests and records are JSON: mappings of anything
+
+HEADER = struct.Struct(">cI")
+MAX_BODY = 64 * 1024
+MAX_NOTE = 8 * 1024
+CHUNK = 256 * 1024
+TICK = 0.02  # seconds between looks at what no descriptor announces: the report, the exit
+GATHER = 0.005  # seconds in which a burst of small writes becomes one frame
+LINGER = 0.5  # seconds that a background process may hold the output after the command's end
+MAX_AFTERWARDS = 4 * 1024 * 1024  # bytes taken after the end: more than two pipes can hold
+PATIENCE = 3600  # seconds that a full disk is given to get room after the command's end
+LADDER = ("INT", "TERM", "KILL")
+
+
+class Failure(Exception):
+    """The command cannot be started: a stable *kind*, a sentence and a next step."""
+
+    def __init__(self, kind: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.record = {"kind": kind, "message": message, "hint": hint}
+
+
+def main(folder: str, control: int) -> int:
+    os.set_inheritable(control, False)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # an ignored signal would stay ignored in the job
+    request = json.loads(sys.stdin.buffer.read())
+    log = Log(os.path.join(folder, "events"))
+    report = Report(os.path.join(folder, "report"))
+    state = {"pid": os.getpid(), "started": time.time()}
+    state_file = os.path.join(folder, "state.json")
+    write_atomic(state_file, encode(state))
+    try:
+        child = spawn(request, report.path)
+    except Failure as failure:
+        os.write(1, encode(failure.record))
+        return 1
+    os.write(1, b"{}")
+    let_go()
+
+    end = watch(child, control, log, report)
+    state.update(end, ended=time.time())
+    last = [frame(b"x", encode(end))]
+    for _ in range(PATIENCE):
+        try:
+            # The state comes first: who hears of the end from the log may ask for it at once.
+            write_atomic(state_file, encode(state))
+        except FileNotFoundError:
+            return 1  # the job's folder was removed: nobody will ask
+        except OSError:
+            time.sleep(1)
+            continue
+        log.add(*last)
+        last.clear()
+        if log.flush():
+            return 0
+        time.sleep(1)
+    return 1
+
+
+def spawn(request: dict[str, Any], report: str) -> "subprocess.Popen[bytes]":
+    """Start the command in a session of its own.
+
+    Raises:
+        Failure: there is no such folder or program.
+    """
+    environment = {**os.environ, **request["env"]}
+    path = (request["modules"], environment.get("PYTHONPATH"))
+    environment.update(
+        PYTHONUNBUFFERED="1",
+        PYTHONPATH=os.pathsep.join(filter(None, path)),
+        COLABDEV_REPORT=report,
+        COLABDEV_JOB=request["id"],
+    )
+    command = list(request["command"])
+    if command[0] == "python":
+        command[0] = environment.get("COLABDEV_PYTHON") or sys.executable
+    folder = os.path.expanduser(request["cwd"])
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        if error.filename == folder:
+            message = f"The folder {folder} cannot be entered on the far side: {error.strerror}."
+            raise Failure("cwd", message, "Send the project there: colabdev sync") from error
+        message = f"{command[0]} cannot be run on the far side: {error.strerror}."
+        hint = "Check its name, that it is executable, and that it is installed there."
+        raise Failure("command", message, hint) from error
+    except ValueError as error:
+        raise Failure("request", f"The command cannot be passed on: {error}.") from error
+
+
+def let_go() -> None:
+    """Keep nothing open of the connection that started us."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def watch(
+    child: "subprocess.Popen[bytes]", control: int, log: "Log", report: "Report"
+) -> dict[str, Any]:
+    """Record all that *child* tells until its end, and return how it ended.
+
+    A background process that holds the output for longer than a moment after the end is left
+    alone, unless the job was cancelled: then nothing of its process group stays.
+    """
+    outputs = {child.stdout: b"o", child.stderr: b"e"}
+    streams = {stream.fileno(): kind for stream, kind in outputs.items() if stream}
+    selector = selectors.DefaultSelector()
+    for descriptor in (*streams, control):
+        selector.register(descriptor, selectors.EVENT_READ)
+    ending = Ending(child.pid)
+    begun = time.monotonic()
+    deadline = float("inf")
+    afterwards = 0
+    while True:
+        over = child.poll() is not None  # asked before reading: what it wrote is all there by now
+        deadline = min(deadline, time.monotonic() + LINGER) if over else deadline
+        ready = {key.fd for key, _ in selector.select(TICK)}
+        wishes = os.read(control, CHUNK) if control in ready else b""
+        if not over:
+            ending.heed(wishes)
+        if not log.flush():  # the disk is full: the pipes fill up, and the job waits
+            if time.monotonic() > deadline + PATIENCE:
+                break
+            time.sleep(TICK)
+            continue
+        frames = report.rows()  # first, so that a row written before a line is told before it
+        size = 0
+        for descriptor in sorted(ready & streams.keys()):
+            data = os.read(descriptor, MAX_BODY)
+            size += len(data)
+            if data:
+                frames.append(frame(streams[descriptor], data))
+            else:
+                selector.unregister(descriptor)
+                del streams[descriptor]
+        log.add(*frames)
+        late = time.monotonic() - deadline
+        afterwards += size if over else 0
+        spent = late > 10 * LINGER or afterwards > MAX_AFTERWARDS
+        if over and (not streams or (late > 0 and not size) or spent):
+            break
+        if 0 < size < MAX_BODY // 2:
+            time.sleep(GATHER)
+    if ending.asked:
+        ending.sweep()
+    log.add(*report.rest())
+    code = child.returncode
+    return {
+        "code": code if code >= 0 else 128 - code,
+        "signal": -code if code < 0 else None,
+        "cancelled": ending.asked,
+        "seconds": round(min(time.monotonic(), deadline - LINGER) - begun, 3),
+    }
+
+
+class Ending:
+    """How a job is made to end: by the signal asked for, and after each grace by the next one."""
+
+    def __init__(self, group: int) -> None:
+        self.asked = False
+        self._group = group
+        self._rung = -1
+        self._grace = 0.0
+        self._due = float("inf")
+
+    def heed(self, wishes: bytes) -> None:
+        """Act on what ``cancel`` wrote: a wish no stronger than the last one changes nothing."""
+        for wish in wishes.decode(errors="replace").splitlines():
+            with contextlib.suppress(ValueError):  # the job itself might write there
+                name, grace = wish.split()
+                if LADDER.index(name) > self._rung:
+                    self._grace = float(grace)
+                    self._climb(LADDER.index(name))
+        if time.monotonic() >= self._due:
+            self._climb(self._rung + 1)
+
+    def sweep(self) -> None:
+        """End what the command left behind; while one is left, the group's number is its own."""
+        with contextlib.suppress(OSError):
+            os.killpg(self._group, signal.SIGKILL)
+
+    def _climb(self, rung: int) -> None:
+        self.asked = True
+        self._rung = rung
+        last = rung == len(LADDER) - 1
+        self._due = float("inf") if last else time.monotonic() + self._grace
+        with contextlib.suppress(OSError):
+            os.killpg(self._group, getattr(signal, f"SIG{LADDER[rung]}"))
+
+
+class Log:
+    """The job's log: what the disk does not take yet is kept and tried again."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        self._unwritten = bytearray()
+
+    def add(self, *frames: bytes) -> None:
+        self._unwritten += b"".join(frames)
+        self.flush()
+
+    def flush(self) -> bool:
+        """Write what is left; return whether all of it is written."""
+        while self._unwritten:
+            try:
+                size = os.write(self._descriptor, self._unwritten)
+            except OSError:
+                return False
+            del self._unwritten[:size]
+        return True
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class Report:
+    """The rows that the job appends to its report, as frames."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDONLY)
+        self._offset = 0
+        self._begun = b""
+
+    def rows(self) -> list[bytes]:
+        """Return the lines that became whole since, at most one chunk of them."""
+        data = os.pread(self._descriptor, CHUNK, self._offset)
+        self._offset += len(data)
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        if len(self._begun) > MAX_BODY:
+            lines.append(self._begun)
+            self._begun = b""
+        return [frame(b"m", proper_row(line)) for line in lines if line.strip()]
+
+    def rest(self) -> list[bytes]:
+        """Return all that is there by now, though others may go on appending."""
+        size = os.fstat(self._descriptor).st_size
+        frames = self.rows()
+        while self._offset < size:
+            frames += self.rows()
+        return frames
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def proper_row(line: bytes) -> bytes:
+    """Return *line* if it is a report row, else a note that quotes it."""
+    try:
+        row = json.loads(line.decode(), parse_constant=refuse)
+        if len(line) <= MAX_BODY and isinstance(row, dict) and isinstance(row.get("kind"), str):
+            return line
+    except (ValueError, RecursionError):
+        pass
+    return encode({"v": 1, "kind": "note", "text": line[:MAX_NOTE].decode(errors="replace")})
+
+
+def refuse(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
+
+
+def frame(kind: bytes, body: bytes) -> bytes:
+    return HEADER.pack(kind, len(body)) + body
+
+
+def encode(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def write_atomic(path: str, data: bytes) -> None:
+    draft = path + ".new"  # this process alone writes it
+    with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as stream:
+        stream.write(data)
+    os.replace(draft, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))
