@@ -49,18 +49,46 @@ def run(command: list[str | Path]) -> None:
 def _fill(*, dev: bool) -> None:
     if not _PYTHON.exists():
         _say("Making the virtual environment .venv")
-        # A torch that the machine has already is used as it is, not fetched again.
         _need_ensurepip()
-        venv.create(_FOLDER, with_pip=True, system_site_packages=_torch_fits(), clear=True)
-    if not _works(["-c", "from importlib.metadata import version as v; print(v('torch'))"]):
-        _say(f"Installing torch {TORCH} (CPU)")
-        _install_torch()
+        venv.create(_FOLDER, with_pip=True, clear=True)
+    if not torch_fits(_torch_of(_PYTHON)):
+        if torch_fits(_torch_of(Path(sys.executable))):
+            _say("Using the torch that this Python has")
+            _share_packages()
+        else:
+            _say(f"Installing torch {TORCH} (CPU)")
+            _install_torch()
     _say("Installing colabdev and what it needs")
     import tomllib  # new in 3.11; above, an older Python gets its sentence
 
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     tools = project["dependency-groups"]["dev"] if dev else []
     _pip("install", "--editable", f"{CHECKOUT}[torch]", *tools)
+
+
+def torch_fits(version: str) -> bool:
+    """Return whether torch of *version*, empty for none, is new enough to be kept (2.6)."""
+    release = version.split("+")[0].split(".")[:2]
+    return (
+        len(release) == 2 and all(map(str.isdigit, release)) and tuple(map(int, release)) >= (2, 6)
+    )
+
+
+def _torch_of(python: Path) -> str:
+    code = "from importlib.metadata import version as v; print(v('torch'))"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _share_packages() -> None:
+    """Let the environment see, behind its own, the packages of the Python that runs this.
+
+    Unlike venv's system packages this works from within another virtual environment as well.
+    """
+    base = importlib.metadata.distribution("torch").locate_file("")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    own = _FOLDER / ("Lib" if os.name == "nt" else f"lib/{version}") / "site-packages"
+    (own / "shared-torch.pth").write_text(f"{base}\n", encoding="utf-8")
 
 
 def _install_torch() -> None:
@@ -72,14 +100,6 @@ def _install_torch() -> None:
     if not _works(["-m", "pip", "install", "--quiet", f"torch=={TORCH}+cpu"]):
         index = "https://download.pytorch.org/whl/cpu"
         _pip("install", "--index-url", index, f"torch=={TORCH}")
-
-
-def _torch_fits() -> bool:
-    try:
-        release = importlib.metadata.version("torch").split("+")[0].split(".")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return tuple(int(part) for part in release[:2] if part.isdigit()) >= (2, 6)
 
 
 def _need_ensurepip() -> None:

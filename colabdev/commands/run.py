@@ -15,6 +15,7 @@ from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
 from colabdev.results.run import RunState
 from colabdev.results.store import Results
+from colabdev.sync.ignore import is_ignored
 
 __all__ = ["RunOutcome", "Target", "command_target", "follow_job", "run_target", "script_target"]
 
@@ -48,6 +49,11 @@ def script_target(script: str, arguments: Sequence[str] = (), *, name: str = "")
         )
     project = project_root(path.parent)
     inside = path.relative_to(project).as_posix()
+    if is_ignored(project, inside):
+        raise InputError(
+            f"{script!a} is left out of every sync by .gitignore, .colabdevignore or a default.",
+            "Take it back with a line that begins with '!' in .colabdevignore, or move it.",
+        )
     # A name with a leading dash would be an option to Python.
     word = f"./{inside}" if inside.startswith("-") else inside
     return Target(project, ("python", word, *arguments), name or inside)

@@ -120,7 +120,11 @@ def load(path: str, name: str) -> types.ModuleType:
     module = types.ModuleType(name)
     module.__file__ = path
     sys.modules[name] = module  # dataclasses and pickle look their module up
-    exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - on purpose
+    try:
+        code = compile(source, path, "exec", dont_inherit=True)
+    except ValueError as error:  # what Pythons before 3.11.4 say of a NUL in the file
+        raise SyntaxError(str(error)) from None
+    exec(code, module.__dict__)  # noqa: S102 - on purpose
     return module
 
 

@@ -94,6 +94,22 @@ class ProjectRules(Rules):
                 self.add(base, prefix, found)
 
 
+def is_ignored(root: Path, path: str) -> bool:
+    """Return whether the file *path* of the project at *root* is never synced.
+
+    A folder that is left out takes all below it along, as it does for git.
+    """
+    rules = ProjectRules(root)
+    parts = path.split("/")
+    rules.enter("")
+    for count in range(1, len(parts)):
+        folder = "/".join(parts[:count])
+        if rules.ignores(folder, True):
+            return True
+        rules.enter(folder)
+    return rules.ignores(path, False)
+
+
 def runs(text: bytes, fold: bool = sys.platform in ("darwin", "win32")) -> list[list[Any]]:
     """Compile the *text* of an ignore file into runs for `Rules.add`.
 

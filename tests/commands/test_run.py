@@ -106,6 +106,18 @@ def test_a_script_that_cannot_run_is_said_before_anything_is_sent(
     assert not Path(Registry().get("here").root).exists()
 
 
+def test_a_script_that_is_never_synced_is_said_before_anything_is_sent(project: Path) -> None:
+    """What the ignore rules leave out cannot run there, by its name or by its folder's."""
+    (project / ".gitignore").write_text("/scratch/\n*_old.py\n")
+    (project / "scratch").mkdir()
+    for name in ("scratch/try.py", "train_old.py"):
+        (project / name).touch()
+        with pytest.raises(InputError, match=Path(name).name):
+            script_target(str(project / name))
+    (project / ".colabdevignore").write_text("!train_old.py\n")
+    assert script_target(str(project / "train_old.py")).name == "train_old.py"
+
+
 def test_the_home_folder_is_no_project_by_its_marks(home: Path) -> None:
     """A .git in the home folder, as of dotfiles, does not make everything below one project."""
     (home / ".git").mkdir()

@@ -36,6 +36,11 @@ def test_a_command_runs_in_the_workspace(machine: StartedRuntime, heard: Heard) 
 @pytest.mark.sshd
 def test_a_shell_with_a_terminal(machine: StartedRuntime, heard: Heard) -> None:
     """Without a command there is an interactive shell on a terminal, in the workspace."""
+    if (
+        os.getuid()
+        and "gid=" not in Path("/proc/mounts").read_text().partition(" devpts ")[2][:200]
+    ):
+        pytest.skip("this machine's devpts (no gid=) lets only root's sshd open a terminal")
     connect(machine.connect_string, "colab", heard)
     near, far = pty.openpty()
     with subprocess.Popen(

@@ -1,0 +1,37 @@
+"""The scripts of a checkout."""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"),
+    [
+        ("2.6.0", True),
+        ("2.13.0+cpu", True),
+        ("2.11.0+cu128", True),
+        ("3.0.0a0+git1", True),
+        ("2.5.1", False),
+        ("1.13.1", False),
+        ("", False),
+    ],
+)
+def test_an_installed_torch_is_kept_when_it_is_new_enough(version: str, fits: bool) -> None:
+    """torch 2.6 and everything after it is kept, an older one or none is not."""
+    spec = importlib.util.spec_from_file_location("environment", SCRIPTS / "environment.py")
+    assert spec
+    assert spec.loader
+    environment = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(environment)
+    assert environment.torch_fits(version) is fits
+
+
+@pytest.mark.parametrize("name", ["demo", "test", "check", "bench", "environment.py"])
+def test_scripts_start_under_an_older_python(name: str) -> None:
+    """They are Python 3.10 at most up to the sentence that says which Python is needed."""
+    ast.parse((SCRIPTS / name).read_text(encoding="utf-8"), feature_version=(3, 10))
