@@ -43,7 +43,7 @@ def connect(
     ensure_key()
     with (
         reporter.step(f"Logging in to {wanted.destination}"),
-        SSHTransport.connect(wanted.destination, paths.key_file()) as transport,
+        SSHTransport.connect(wanted.destination, paths.key_file(), wait=False) as transport,
     ):
         facts = host_facts(transport, wanted.root, torch=False)
     if facts.boot_id != wanted.boot_id:

@@ -10,9 +10,11 @@ from colabdev.remote.transport import Transport
 def reach(runtime: Runtime) -> Transport:
     """Log in to *runtime* and return the transport; this very machine needs no login.
 
+    The answer to the login comes with that of the first process that is started.
+
     Raises:
-        TransportError: it cannot be reached, is another machine, or refuses the key.
+        TransportError: it cannot be reached, or is another machine.
     """
     if runtime.destination is None:
         return LocalTransport()
-    return SSHTransport.connect(runtime.destination, paths.key_file())
+    return SSHTransport.connect(runtime.destination, paths.key_file(), wait=False)

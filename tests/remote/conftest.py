@@ -26,7 +26,13 @@ def address(machine: StartedRuntime) -> ConnectString:
     return parse_connect_string(machine.connect_string)
 
 
-@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.sshd)])
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("ssh", marks=pytest.mark.sshd),
+        pytest.param("ssh pipelined", marks=pytest.mark.sshd),
+    ]
+)
 def host(request: pytest.FixtureRequest) -> Iterator[Transport]:
     """Lend a machine behind each transport in turn."""
     if request.param == "local":
@@ -34,5 +40,6 @@ def host(request: pytest.FixtureRequest) -> Iterator[Transport]:
             yield transport
     else:
         address: ConnectString = request.getfixturevalue("address")
-        with SSHTransport.connect(address.destination, paths.key_file()) as transport:
+        wait = request.param == "ssh"
+        with SSHTransport.connect(address.destination, paths.key_file(), wait=wait) as transport:
             yield transport

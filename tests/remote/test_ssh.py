@@ -34,8 +34,10 @@ from tests.support.runtime import StartedRuntime
 pytestmark = pytest.mark.sshd
 
 
-def _connect(destination: Destination, **options: float) -> SSHTransport:
-    return SSHTransport.connect(destination, paths.key_file(), **options)
+def _connect(
+    destination: Destination, *, timeout: float = 20, keepalive: float = 30
+) -> SSHTransport:
+    return SSHTransport.connect(destination, paths.key_file(), timeout=timeout, keepalive=keepalive)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import shlex
 import socket
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self  # paramiko comes without types
 
@@ -14,6 +15,14 @@ from colabdev.errors import ColabdevError, ConfigError, HostKeyMismatch, RemoteF
 from colabdev.remote.destination import Destination, fingerprint
 from colabdev.remote.ssh.client import KEEPALIVES_UNANSWERED, Client
 from colabdev.remote.ssh.failures import FOREIGN, NEW_ADDRESS, lost, translated
+from colabdev.remote.ssh.pipeline import (
+    AVAILABLE,
+    Login,
+    open_and_run,
+    request_run,
+    wait_until_open,
+    was_missed,
+)
 
 _TIMEOUT = 20.0
 _KEEPALIVE = 30.0  # seconds; ngrok cuts a TCP connection after five idle minutes
@@ -23,12 +32,45 @@ _PACKET = 32 * 1024  # what sshd takes in one message
 _TICK = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How to log in to *destination*; *timeout* and *keepalive* in seconds."""
+
+    destination: Destination
+    key: paramiko.PKey
+    timeout: float
+    keepalive: float
+
+    def go(self, *, wait: bool) -> tuple[Client, Login | None]:
+        """Return a connection, logged in, or with a login whose answer nobody waited for."""
+        with translated(self.destination):
+            link = _dial(self.destination, self.timeout, self.keepalive * KEEPALIVES_UNANSWERED)
+        client = Client(link)
+        login = None
+        try:
+            with translated(self.destination, client):
+                found = client.negotiate(self.destination.host_key, self.timeout)
+                _check_host_key(self.destination, found)
+                if wait:
+                    client.login(self.destination.user, self.key, self.timeout)
+                else:
+                    client.auth_timeout = self.timeout
+                    login = Login(client, self.destination.user, self.key)
+        except BaseException:
+            client.shut()
+            raise
+        client.watch(self.keepalive)
+        return client, login
+
+
 class SSHTransport:
     """One SSH connection; each process has a channel of its own on it."""
 
-    def __init__(self, client: Client, destination: Destination) -> None:
+    def __init__(self, way: _Way, client: Client, login: Login | None) -> None:
+        self._way = way
         self._client = client
-        self._destination = destination
+        self._login = login  # until its answer has come
+        self._beginning = threading.Lock()
 
     @classmethod
     def connect(
@@ -38,12 +80,14 @@ class SSHTransport:
         *,
         timeout: float = _TIMEOUT,
         keepalive: float = _KEEPALIVE,
+        wait: bool = True,
     ) -> Self:
         """Log in to *destination* with the key in *key_file*; *timeout* seconds for each step.
 
         The host key is compared with the pinned one before anything is said about who we are.
         When nothing was sent for *keepalive* seconds, the far side is asked for a sign of life;
-        after three without an answer the connection counts as lost.
+        after three without an answer the connection counts as lost. Without *wait* the answer to
+        the login is left to the first `start`, whose command travels along with it.
 
         Raises:
             HostUnreachable: nothing answers there, or something that is no SSH server.
@@ -52,29 +96,39 @@ class SSHTransport:
             ConnectionLost: the connection broke before the login was through.
             ConfigError: *key_file* cannot be read.
         """
-        key = _load_key(key_file)
-        with translated(destination):
-            link = _dial(destination, timeout, patience=keepalive * KEEPALIVES_UNANSWERED)
-        client = Client(link)
-        try:
-            with translated(destination, client):
-                _check_host_key(destination, client.negotiate(destination.host_key, timeout))
-                client.login(destination.user, key, timeout)
-        except BaseException:
-            client.shut()
-            raise
-        client.watch(keepalive)
-        return cls(client, destination)
+        way = _Way(destination, _load_key(key_file), timeout, keepalive)
+        return cls(way, *way.go(wait=wait or not AVAILABLE))
 
     def start(self, argv: Sequence[str]) -> "SSHProcess":
-        with translated(self._destination, self._client):
-            channel = self._client.open_session(timeout=_TIMEOUT)
-            try:
-                channel.exec_command(shlex.join(argv))
-            except BaseException:
-                channel.close()
+        command = shlex.join(argv)
+        with self._beginning, translated(self._way.destination, self._client):
+            channel = self._start_with_login(command) if self._login else None
+        if channel is None:
+            with translated(self._way.destination, self._client):
+                channel = self._client.open_session(timeout=self._way.timeout)
+                request_run(self._client, channel.remote_chanid, command)
+        return SSHProcess(channel, self._client, self._way.destination)
+
+    def _start_with_login(self, command: str) -> Any:
+        """Send *command* along with the login and return its channel.
+
+        None: the server counts its channels otherwise and has run nothing. There is a new
+        connection then, as the old one ended over it.
+        """
+        assert self._login, "the caller looked"
+        channel = open_and_run(self._client, command)
+        try:
+            self._login.wait()
+            wait_until_open(self._client, channel, self._way.timeout)
+        except FOREIGN:
+            if not was_missed(channel):
                 raise
-        return SSHProcess(channel, self._client, self._destination)
+        self._login = None
+        if not was_missed(channel):
+            return channel
+        self._client.shut()
+        self._client, _ = self._way.go(wait=True)
+        return None
 
     def close(self) -> None:
         self._client.shut()
