@@ -28,6 +28,7 @@ class Console:
         self.as_json = as_json
         self.whose = "colabdev"  # whose exit code the command ends with: colabdev or job
         self.shows_metrics = True  # off for a job that prints its own numbers for people
+        self._held: list[str] = []  # metrics that wait for the job's line to end
         self._inside_line = False  # the job's stderr stopped in the middle of a line
 
     # Results
@@ -54,6 +55,9 @@ class Console:
 
     def end(self, code: int) -> None:
         """Say, with ``--json``, how the command ended and whose exit code it is."""
+        if self._held:
+            self._end_line()
+            self._show_held()
         if self.as_json:
             with contextlib.suppress(BrokenPipeError):
                 self._emit("end", exit_code=code, whose=self.whose)
@@ -111,7 +115,9 @@ class Console:
         elif isinstance(event, Output):
             self._write_output(event)
         elif isinstance(event, Metric) and self.shows_metrics and not event.skipped:
-            self._message(f"{self._mark('metric', '36')} {clean_line(metric_line(event))}", True)
+            self._held.append(f"{self._mark('metric', '36')} {clean_line(metric_line(event))}")
+            if not self._inside_line:
+                self._show_held()
 
     def _write_output(self, event: Output) -> None:
         stream = sys.stdout if event.stream == "stdout" else sys.stderr
@@ -120,6 +126,8 @@ class Console:
         stream.buffer.flush()
         if event.data and (event.stream == "stderr" or _same_screen()):
             self._inside_line = not event.data.endswith(b"\n")
+            if not self._inside_line:
+                self._show_held()
 
     def _emit_event(self, event: Event) -> None:
         from dataclasses import asdict
@@ -150,16 +158,22 @@ class Console:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
+    def _show_held(self) -> None:
+        for line in self._held:
+            sys.stderr.write(line + "\n")
+        self._held.clear()
+        sys.stderr.flush()
+
     def _message(self, text: str, cleaned: bool = False) -> None:
         self._end_line()
+        self._show_held()
         sys.stderr.write((text if cleaned else clean(text)) + "\n")
         sys.stderr.flush()
 
     def _end_line(self) -> None:
         if self._inside_line:
             sys.stderr.write("\n")
-            self.shows_metrics = True  # off for a job that prints its own numbers for people
-        self._inside_line = False
+            self._inside_line = False
 
     def _mark(self, word: str, colour: str) -> str:
         return f"\x1b[{colour}m{word}\x1b[0m" if _coloured() else word

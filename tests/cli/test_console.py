@@ -49,6 +49,27 @@ def test_a_message_never_lands_inside_a_line_of_the_job(
     assert capfdbinary.readouterr().err == b"50 %\nWarning: the line dropped\ndone\nback\n"
 
 
+def test_a_metric_waits_for_the_end_of_the_jobs_line(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    """A number that comes inside a line of the job's stderr is shown behind it, none is lost."""
+    console = Console()
+    console.event(Output(0, "stderr", b"step 1"))
+    console.event(Metric("loss", 0.5, step=1))
+    console.event(Output(9, "stderr", b"\n"))
+    console.event(Metric("loss", 0.25, step=2))
+    console.event(Output(20, "stderr", b"the end"))
+    console.event(Metric("loss", 0.125, step=3))
+    console.end(0)
+    assert capfdbinary.readouterr().err.decode().splitlines() == [
+        "step 1",
+        "metric loss = 0.5 (step 1)",
+        "metric loss = 0.25 (step 2)",
+        "the end",
+        "metric loss = 0.125 (step 3)",
+    ]
+
+
 def test_json_carries_any_bytes(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """Bytes that are no UTF-8 travel as base64, others as text; each event is one line."""
     console = Console(as_json=True)
