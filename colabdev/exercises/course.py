@@ -107,17 +107,23 @@ class Course:
         Raises:
             CourseError: it is missing, damaged, or of another format; names the file and the key.
         """
-        root = root or Path(__file__).parent / "data"
+        root = root or cls.shipped_root()
         file = root / "course.toml"
         try:
             document = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise CourseError(
-                f"{file} cannot be read: {error.strerror}.", "Name the folder of a course."
+                f"{file} cannot be read: {error.strerror}.",
+                "Name the folder of a course: --course DIR",
             ) from error
         except ValueError as error:
             raise CourseError(f"{file} is no TOML: {error}.") from error
         return cls._parse(_Table(document, "", file), root)
+
+    @staticmethod
+    def shipped_root() -> Path:
+        """Return the folder of the course that ships with colabdev."""
+        return Path(__file__).parent / "data"
 
     @classmethod
     def _parse(cls, table: "_Table", root: Path) -> Self:

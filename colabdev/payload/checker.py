@@ -19,9 +19,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any  # rows and messages are JSON
+from typing import Any, Protocol  # Any: rows and messages are JSON
 
 Text = str | tuple[str, str]
 
@@ -36,6 +36,7 @@ DIED = ("Your code ended its whole process.", "코드가 프로세스를 통째�
 HEADLINE = ("device", "gpu", "torch", "python")  # what of the machine is shown
 INDENT = " " * 9
 IMPORT, MEASURE = "import", "measure"  # the steps that are no check of the check file
+BROKEN = "broken"  # the outcome of checks that cannot run
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,22 @@ class Broken(Exception):
     """The check file or this machine is at fault, and not the learner's code."""
 
 
-def examine(order: Order) -> Iterator[Facts | Verdict | Measured]:
+class Child(Protocol):
+    """A process that does tasks, as `subprocess.Popen` tells of one."""
+
+    def poll(self) -> "int | None": ...
+    def wait(self) -> int: ...
+    def kill(self) -> None: ...
+
+
+# Start a process that reads this request, which is JSON, and writes to this descriptor.
+Start = Callable[[bytes, int], Child]
+
+
+def examine(order: Order, start: "Start | None" = None) -> Iterator[Facts | Verdict | Measured]:
     """Check the exercise and yield what is found as it is found; measure it if all is well.
+
+    *start* is another way to start the processes than `spawn`. It is not used for a GPU.
 
     Raises:
         Broken: the checks cannot run, whatever the learner wrote.
@@ -99,7 +114,7 @@ def examine(order: Order) -> Iterator[Facts | Verdict | Measured]:
     todo: list[str] | None = None  # all the checks of the file
     while todo is None or todo:
         # A task that hangs or dies takes its process along: the rest gets a new one.
-        for event in _run(order, todo, device):
+        for event in _run(order, todo, device, start):
             if isinstance(event, Verdict):
                 verdicts.append(event)
                 todo = todo[1:] if todo and event.task != IMPORT else []
@@ -110,7 +125,7 @@ def examine(order: Order) -> Iterator[Facts | Verdict | Measured]:
             yield event
     if order.measure and outcome(verdicts) == "passed":
         # A fresh process, which has not touched the GPU: the first touch is measured, too.
-        for event in _run(order, [MEASURE], device):
+        for event in _run(order, [MEASURE], device, start):
             if not isinstance(event, Facts):
                 yield event
 
@@ -126,49 +141,74 @@ def new_seed() -> int:
     return secrets.randbelow(10**6)
 
 
+def spawn(request: bytes, output: int) -> Child:
+    """Start a Python of its own for *request*."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tasks.py")
+    child = subprocess.Popen(
+        [sys.executable, "-u", program],
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        env=environment(),
+    )
+    assert child.stdin, "opened with PIPE"
+    with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
+        stdin.write(request)
+    return child
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the learner's code: it reports no rows in our name."""
+    kept = {name: value for name, value in os.environ.items() if name != "COLABDEV_REPORT"}
+    return {**kept, "PYTHONIOENCODING": "utf-8"}
+
+
+class _Fresh(Exception):
+    """A forked process is not the one to do this."""
+
+
 def _run(
-    order: Order, tasks: list[str] | None, device: str
+    order: Order, tasks: "list[str] | None", device: str, start: "Start | None"
 ) -> Iterator[Facts | Verdict | Measured]:
     """Have a process of its own do *tasks* (None: all checks) until one of them ends it."""
-    environment = {name: value for name, value in os.environ.items() if name != "COLABDEV_REPORT"}
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tasks.py")
     with tempfile.TemporaryDirectory() as folder:
-        child = subprocess.Popen(
-            [sys.executable, "-u", program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**environment, "PYTHONIOENCODING": "utf-8"},
-        )
         stack = os.path.join(folder, "stack")
         request = {"order": asdict(order), "tasks": tasks, "device": device, "stack": stack}
-        with _listening(child, request) as inbox:
+        if start and device != "cuda":
+            with contextlib.suppress(_Fresh):
+                with _listening(start, request) as (child, inbox):
+                    yield from _judge(order, child, inbox, stack)
+                return
+        with _listening(spawn, request) as (child, inbox):
             yield from _judge(order, child, inbox, stack)
 
 
 @contextlib.contextmanager
 def _listening(
-    child: "subprocess.Popen[bytes]", request: dict[str, Any]
-) -> Iterator["queue.SimpleQueue[Any]"]:
-    """Send *request* and lend the queue of what *child* says; at the end there is no child."""
-    assert child.stdin, "opened with PIPE"
-    assert child.stdout, "opened with PIPE"
+    start: Start, request: dict[str, Any]
+) -> "Iterator[tuple[Child, queue.SimpleQueue[Any]]]":
+    """Start a child and lend it with the queue of what it says; at the end there is no child."""
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     nonce = secrets.token_hex(8)
     mark = b"\0" + nonce.encode() + b" "
-    pipe = child.stdout.fileno()
+    pipe, output = os.pipe()
+    try:
+        child = start(json.dumps({**request, "nonce": nonce}).encode(), output)
+    except BaseException:
+        os.close(pipe)
+        raise
+    finally:
+        os.close(output)
     listener = threading.Thread(target=_listen, args=(pipe, mark, inbox), daemon=True)
     listener.start()
     try:
-        with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
-            stdin.write(json.dumps({**request, "nonce": nonce}).encode())
-        yield inbox
+        yield child, inbox
     finally:
         child.kill()
         child.wait()
         listener.join(timeout=1)
         if not listener.is_alive():  # else a process that the learner left behind holds the pipe
-            child.stdout.close()
+            os.close(pipe)
 
 
 def _listen(descriptor: int, mark: bytes, inbox: "queue.SimpleQueue[Any]") -> None:
@@ -200,7 +240,7 @@ def _listen(descriptor: int, mark: bytes, inbox: "queue.SimpleQueue[Any]") -> No
 
 
 def _judge(
-    order: Order, child: "subprocess.Popen[bytes]", inbox: "queue.SimpleQueue[Any]", stack: str
+    order: Order, child: Child, inbox: "queue.SimpleQueue[Any]", stack: str
 ) -> Iterator[Facts | Verdict | Measured]:
     """Turn the messages of *child* into events, and its end without one into a verdict."""
     task, title, printed, ready = IMPORT, "", "", False
@@ -221,6 +261,8 @@ def _judge(
             task, title, printed = IMPORT, "", ""
         elif event == "metric":
             yield Measured(message)
+        elif event == "fresh":
+            raise _Fresh
         elif event == "broken":
             raise Broken(message["message"])
         elif event == "lost" and not ready:
@@ -233,9 +275,7 @@ def _judge(
             return
 
 
-def _next(
-    child: "subprocess.Popen[bytes]", inbox: "queue.SimpleQueue[Any]", deadline: float
-) -> tuple[Any, str]:
+def _next(child: Child, inbox: "queue.SimpleQueue[Any]", deadline: float) -> tuple[Any, str]:
     """Wait for a message; None when *child* is gone, though a process it left hold the pipe."""
     while True:
         gone = child.poll() is not None
@@ -288,46 +328,62 @@ def main(words: Sequence[str]) -> int:
         if not os.path.isfile(given[name]):
             parser.error(f"there is no file {given[name]}")
     given["slug"] = given["slug"] or os.path.splitext(os.path.basename(given["exercise"]))[0]
-    return _tell(Order(**given), language)
+    ended = tell(Order(**given), language, lambda line: print(line, flush=True), _report)
+    return {"passed": 0, BROKEN: 70}.get(ended, 1)
 
 
-def _tell(order: Order, language: str) -> int:
+def tell(
+    order: Order,
+    language: str,
+    say: Callable[[str], None],
+    report: Callable[..., None],
+    start: "Start | None" = None,
+) -> str:
+    """Check as `examine` does; *say* lines for people and *report* rows, which are keywords.
+
+    Return the outcome, or ``broken``: what the ``done`` row says.
+    """
     verdicts: list[Verdict] = []
     skipped: Counter[str] = Counter()
     began = time.monotonic()
     try:
-        for event in examine(order):
+        for event in examine(order, start):
             if isinstance(event, Facts):
                 fields = {name: value for name, value in event.fields.items() if value}
-                _report("env", exercise=order.slug, seed=order.seed, **fields)
+                report("env", exercise=order.slug, seed=order.seed, **fields)
                 known = ", ".join(f"{name} {fields[name]}" for name in HEADLINE if name in fields)
-                print(f"{order.slug}: {known}, seed {order.seed}", flush=True)
+                say(f"{order.slug}: {known}, seed {order.seed}")
             elif isinstance(event, Verdict):
                 verdicts.append(event)
-                if event.outcome == "skipped":
-                    _report("note", f"{event.task} skipped: {_say(event.why, 'en')}")
-                else:
-                    message = f"{_say(event.problem, 'en')} {event.detail}".strip()
-                    _report("check", event.task, event.outcome == "passed", message)
-                print(*_lines(order, event, language), sep="\n", flush=True)
+                _report_verdict(event, report)
+                for line in _lines(order, event, language):
+                    say(line)
             else:
-                _report("metric", exercise=order.slug, **event.fields)
+                report("metric", exercise=order.slug, **event.fields)
                 if reason := event.fields.get("skipped"):
                     skipped[reason] += 1
                 else:
-                    print(_measurement(event.fields), flush=True)
+                    say(_measurement(event.fields))
     except Broken as broken:
-        _report("done", exercise=order.slug, outcome="broken", message=str(broken))
-        print(f"BROKEN   {order.slug}: {broken}", flush=True)
-        return 70
+        report("done", exercise=order.slug, outcome=BROKEN, message=str(broken))
+        say(f"BROKEN   {order.slug}: {broken}")
+        return BROKEN
     for reason, count in skipped.items():
-        print(f"{INDENT}{count}x skipped: {reason}")
+        say(f"{INDENT}{count}x skipped: {reason}")
     ended, passed = outcome(verdicts), sum(each.outcome == "passed" for each in verdicts)
     seconds = round(time.monotonic() - began, 1)
     counts = {"passed": passed, "tasks": len(verdicts)}
-    _report("done", exercise=order.slug, outcome=ended, seed=order.seed, seconds=seconds, **counts)
-    print(f"{ended.upper():8} {order.slug}: {passed}/{len(verdicts)}, {seconds} s", flush=True)
-    return 0 if ended == "passed" else 1
+    report("done", exercise=order.slug, outcome=ended, seed=order.seed, seconds=seconds, **counts)
+    say(f"{ended.upper():8} {order.slug}: {passed}/{len(verdicts)}, {seconds} s")
+    return ended
+
+
+def _report_verdict(verdict: Verdict, report: Callable[..., None]) -> None:
+    if verdict.outcome == "skipped":
+        report("note", text=f"{verdict.task} skipped: {_say(verdict.why, 'en')}")
+    else:
+        message = f"{_say(verdict.problem, 'en')} {verdict.detail}".strip()
+        report("check", name=verdict.task, passed=verdict.outcome == "passed", message=message)
 
 
 def _lines(order: Order, verdict: Verdict, language: str) -> Iterator[str]:
@@ -366,12 +422,12 @@ def _measurement(row: dict[str, Any]) -> str:
     return f"{INDENT}{row['case']:24} {row['metric']:24} {value}{sure}"
 
 
-def _report(kind: str, *values: Any, **fields: Any) -> None:
+def _report(kind: str, **fields: Any) -> None:
     """Report a row; outside of a job nobody collects them."""
     with contextlib.suppress(ImportError):
         import colabdev_report
 
-        getattr(colabdev_report, kind)(*values, **fields)
+        getattr(colabdev_report, kind)(**fields)
 
 
 if __name__ == "__main__":

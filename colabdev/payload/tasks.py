@@ -17,7 +17,7 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
-from typing import Any  # what the toolkit lends, and JSON
+from typing import Any, NoReturn  # Any: what the toolkit lends, and JSON
 
 Text = str | tuple[str, str]
 Check = Callable[[Any, Any], None]
@@ -34,11 +34,18 @@ class Broken(Exception):
 
 def main() -> None:
     """Do what the request on stdin asks, and tell it on stdout among what the learner prints."""
+    serve(json.loads(sys.stdin.buffer.read()))
+
+
+def serve(request: dict[str, Any], *, forked: bool = False) -> NoReturn:
+    """Do what *request* asks and end this process.
+
+    One that was *forked* does nothing on a GPU: it says so, and a fresh one takes its place.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends both; the parent speaks for us
-    request = json.loads(sys.stdin.buffer.read())
     channel = Channel(request["nonce"], request["stack"])
     try:
-        _work(channel, request["order"], request["tasks"], request["device"])
+        _work(channel, request["order"], request["tasks"], request["device"], forked)
     except Broken as broken:
         channel.send("broken", message=str(broken))
     channel.send("end")
@@ -78,14 +85,19 @@ class Channel:
         self.send("verdict", task=task, **found)
 
 
-def _work(channel: Channel, order: dict[str, Any], tasks: list[str] | None, device: str) -> None:
+def _work(
+    channel: Channel, order: dict[str, Any], tasks: list[str] | None, device: str, forked: bool
+) -> None:
     path = order["exercise"]
     beside = os.path.dirname(os.path.abspath(__file__))
     toolkit: Any = load(os.path.join(beside, "toolkit.py"), "colabdev_toolkit")
     module = _load_checks(order["check"])
     known = checks(module)
     measuring = tasks == [MEASURE]
-    device = _device(device, touch=not measuring)
+    device = _device(device, touch=not measuring and not forked)
+    if forked and device == "cuda":
+        channel.send("fresh")
+        return
     fields = {} if measuring else facts(device)
     channel.send("ready", device=device, tasks=list(known), fields=fields)
     limit = getattr(module, "LIMIT", LIMIT)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import click
+
 from tests.support.cli import colabdev, json_lines
 
 
@@ -70,12 +72,12 @@ def test_every_command_has_help_with_an_example() -> None:
     """Each command's --help ends with 0 and shows an example."""
     from colabdev.cli.main import cli
 
-    def walk(command: object, words: list[str]) -> None:
-        import click
-
-        assert isinstance(command, click.Command)
+    def walk(command: click.Command, words: list[str]) -> None:
         if isinstance(command, click.Group):
-            for name, inner in command.commands.items():
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None, name
                 walk(inner, [*words, name])
         if words:
             assert command.help is not None, words

@@ -8,10 +8,13 @@ import pytest
 
 from colabdev import paths
 from colabdev.commands.connect import connect
-from colabdev.commands.exercises import check_course, list_exercises, run_exercise
+from colabdev.commands.exercises.author import check_course
+from colabdev.commands.exercises.history import side_by_side
+from colabdev.commands.exercises.run import ExerciseOutcome, run_course, run_exercise
 from colabdev.commands.reporter import Silent
 from colabdev.errors import InputError, RemoteFailure
 from colabdev.exercises.course import Course, Outcome
+from colabdev.exercises.workbook import Workbook
 from colabdev.jobs.job import Event, Metric, Output
 from colabdev.remote.local import LocalTransport
 from colabdev.remote.reach import reach
@@ -19,7 +22,7 @@ from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
 from colabdev.results.run import RunState
 from colabdev.results.store import Results
-from tests.support.checks import MINI_COURSE
+from tests.support.checks import MINI_COURSE, copy_of_mini
 from tests.support.runtime import StartedRuntime
 
 
@@ -61,16 +64,22 @@ def transport() -> Iterator[Transport]:
 MINI = Course.load(MINI_COURSE)
 
 
+def _id(done: ExerciseOutcome) -> str:
+    """Return the id of the run, which is there when the checks could run."""
+    assert done.run
+    return done.run.run_id
+
+
 def test_an_exercise_is_checked_measured_and_recorded(
     here: Runtime, transport: Transport, heard: Heard
 ) -> None:
     """The solution passes; its metrics and rows stand in the results with the hardware."""
     done = run_exercise("measured", here, transport, heard, course=MINI)
     assert done.outcome is Outcome.PASSED
-    assert done.run.code == 0
+    assert done.code == 0
     assert "PASSED   measured: 2/2" in heard.output
     with Results() as results:
-        run = results.run(done.run.run_id)
+        run = results.run(_id(done))
     assert (run.kind, run.name, run.alias) == ("exercise", "measured", "here")
     assert run.state is RunState.SUCCEEDED
     assert run.hardware["cpus"] >= 1
@@ -108,7 +117,7 @@ def test_my_own_answer(
     mine.write_text(answer)
     done = run_exercise("measured", here, transport, heard, course=MINI, mine=mine)
     assert done.outcome is outcome
-    assert done.run.code == (0 if outcome is Outcome.PASSED else 1)
+    assert done.code == (0 if outcome is Outcome.PASSED else 1)
     assert said in heard.output
 
 
@@ -135,9 +144,9 @@ def test_twice_is_two_runs_of_the_same_code(
 ) -> None:
     """Running again records again; the code, and the folder it lies in, is the same."""
     one, other = (run_exercise("measured", here, transport, heard, course=MINI) for _ in range(2))
-    assert one.run.run_id != other.run.run_id
+    assert _id(one) != _id(other)
     with Results() as results:
-        runs = [results.run(done.run.run_id) for done in (one, other)]
+        runs = [results.run(_id(done)) for done in (one, other)]
     assert runs[0].code_digest == runs[1].code_digest
     assert len(list((Path(here.root) / "colabdev-course").iterdir())) == 1
 
@@ -146,12 +155,7 @@ def test_checks_that_cannot_run_there(
     here: Runtime, transport: Transport, heard: Heard, folder: Path
 ) -> None:
     """Checks that lack a package fail as the far side's fault, with a next step."""
-    course = folder / "course"
-    for file in MINI_COURSE.rglob("*"):
-        if file.is_file():
-            copy = course / file.relative_to(MINI_COURSE)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(file.read_bytes())
+    course = copy_of_mini(folder)
     (course / "checks" / "measured.py").write_text("import no_such_package\n")
     with pytest.raises(RemoteFailure) as failed:
         run_exercise("measured", here, transport, heard, course=Course.load(course))
@@ -190,10 +194,76 @@ def test_over_ssh_on_the_runtime_of_the_cell(machine: StartedRuntime, heard: Hea
     assert list((machine.home / "content" / "colabdev-course").glob("tiny-autograd-*"))
 
 
-def test_the_list_and_the_author_check() -> None:
-    """The list has the course's order; the author check takes a folder of anybody's course."""
-    assert list_exercises(MINI)[0].slug == "wrong-value"
-    assert {"device-move", "dot-mm-matmul", "tiny-autograd"} <= {
-        each.slug for each in list_exercises()
-    }
+def test_a_whole_course_runs_in_turn(
+    here: Runtime, transport: Transport, heard: Heard, folder: Path
+) -> None:
+    """Each exercise is a run of its own; checks that cannot run end only their own."""
+    root = copy_of_mini(folder, "wrong-value", "needs-gpu", "measured")
+    (root / "checks" / "wrong-value.py").write_text("import no_such_package\n")
+    course = Course.load(root)
+    outcomes = list(run_course(here, transport, heard, course=course))
+    assert [(each.exercise.slug, each.outcome, each.code) for each in outcomes] == [
+        ("wrong-value", None, 70),
+        ("needs-gpu", Outcome.SKIPPED, 1),
+        ("measured", Outcome.PASSED, 0),
+    ]
+    assert [each.passed for each in outcomes] == [0, 0, 2]
+    with Results() as results:
+        assert {run.name for run in results.runs(kind="exercise")} == {
+            each.slug for each in course.exercises
+        }
+
+
+def test_a_whole_course_of_my_own(
+    here: Runtime, transport: Transport, heard: Heard, folder: Path
+) -> None:
+    """With a workbook it is the learner's files that run."""
+    book = Workbook(folder / "mine", Course.load(copy_of_mini(folder, "wrong-value", "measured")))
+    book.lay_down()
+    outcomes = list(run_course(here, transport, heard, course=book.course, mine=book))
+    assert [each.outcome for each in outcomes] == [Outcome.FAILED, Outcome.FAILED]
+
+
+def test_runs_stand_side_by_side(here: Runtime, transport: Transport, heard: Heard) -> None:
+    """The last run on each machine, or the last ones, joined by case and metric."""
+    exercise = MINI.exercise("measured")
+    assert side_by_side(exercise).runs == ()
+    runs = [run_exercise("measured", here, transport, heard, course=MINI).run for _ in range(2)]
+    known = [run.run_id for run in runs if run]
+    assert [run.id for run in side_by_side(exercise).runs] == known[-1:]
+    both = side_by_side(exercise, last=5)
+    assert [run.id for run in both.runs] == known
+    assert [(line.case, line.metric) for line in both.lines] == [
+        ("sum-1m", "seconds"),
+        ("sum-1m", "odd"),
+        ("sum-1m-gpu", "seconds"),
+    ]
+    seconds, odd, skipped = both.lines
+    for run, value in zip(both.runs, seconds.values, strict=True):
+        assert value
+        assert value in run.metrics
+    assert [value and value.value for value in odd.values] == ["nan", "nan"]
+    assert [value and value.skipped for value in skipped.values] == ["no cuda", "no cuda"]
+
+
+def test_what_only_one_machine_measured(here: Runtime, transport: Transport, heard: Heard) -> None:
+    """Another machine's run has a column of its own; what it lacks is empty there."""
+    done = run_exercise("measured", here, transport, heard, course=MINI).run
+    assert done
+    with Results() as results:
+        other = results.begin("exercise", "measured", "colab", (), "", {"gpu": {"name": "T4"}})
+        results.record(other, Metric("seconds", 0.5, case="sum-1m-gpu", unit="s"))
+        results.finish(other, RunState.SUCCEEDED, 0)
+        results.begin("exercise", "measured", "colab", (), "", {})  # which measured nothing
+    found = side_by_side(MINI.exercise("measured"))
+    assert [run.alias for run in found.runs] == ["here", "colab"]
+    values = {(line.case, line.metric): line.values for line in found.lines}
+    assert values["sum-1m", "seconds"][1] is None
+    gpu = values["sum-1m-gpu", "seconds"][1]
+    assert gpu
+    assert gpu.value == 0.5
+
+
+def test_the_author_check() -> None:
+    """The author check takes a folder of anybody's course."""
     assert check_course(MINI_COURSE, Silent()) == []

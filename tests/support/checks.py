@@ -1,14 +1,18 @@
 """The checker as a job runs it: a process of its own that reports rows to a file."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any  # a report row is JSON
 
+from colabdev.exercises import warm
 from colabdev.payload import checker, report
 
 MINI_COURSE = Path(__file__).parent / "course"
@@ -55,3 +59,24 @@ def start_checker(folder: Path, exercise: Path, check: Path, *words: str) -> sub
 def interrupt(child: subprocess.Popen[str]) -> None:
     """Send SIGINT to the whole process group, as Ctrl-C and a cancelled job do."""
     os.killpg(child.pid, signal.SIGINT)
+
+
+def copy_of_mini(folder: Path, *slugs: str) -> Path:
+    """Copy the mini-course to *folder*, all of it or the exercises *slugs*; return its root."""
+    root = folder / "their-course"
+    shutil.copytree(MINI_COURSE, root, ignore=shutil.ignore_patterns("__pycache__"))
+    if slugs:
+        head, *entries = (root / "course.toml").read_text(encoding="utf-8").split("[[exercises]]\n")
+        kept = [entry for entry in entries if any(f'slug = "{slug}"' in entry for slug in slugs)]
+        text = "[[exercises]]\n".join([head, *kept])
+        (root / "course.toml").write_text(text, encoding="utf-8")
+    return root
+
+
+@contextlib.contextmanager
+def warm_checker() -> Iterator[None]:
+    """End the warm checker that the block started, which would outlive it."""
+    try:
+        yield
+    finally:
+        warm.stop()

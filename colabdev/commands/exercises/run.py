@@ -1,8 +1,10 @@
-"""The course: its list, one exercise as a job on a runtime, and the check of its author."""
+"""An exercise as a job on a runtime, alone or with all of its course."""
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any  # a row is a mapping of anything
 
 from colabdev import texts
 from colabdev.commands.reporter import Reporter
@@ -10,16 +12,16 @@ from colabdev.commands.run import RunOutcome, follow_job
 from colabdev.commands.sync import remote_root, sync_project
 from colabdev.errors import InputError, ProtocolError, RemoteFailure
 from colabdev.exercises.course import Course, Exercise, Language, Outcome
-from colabdev.exercises.judge import Problem, author_check
+from colabdev.exercises.workbook import Workbook
 from colabdev.jobs.client import new_job_id
 from colabdev.jobs.job import JobSpec
+from colabdev.payload import checker
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
 from colabdev.results.store import Results
 from colabdev.store import private_dir, scratch_dir, write_atomic
 
 _FOLDER = "colabdev-course"
-_BROKEN = "broken"  # what the checker calls the end of checks that cannot run
 _PROGRAMS = ("checker", "tasks", "toolkit")
 
 
@@ -27,17 +29,20 @@ _PROGRAMS = ("checker", "tasks", "toolkit")
 class ExerciseOutcome:
     """How an exercise ended on a runtime; *outcome* is None when its job did not get that far.
 
-    *run* names the recorded measurements; its *code* is the command's exit code.
+    *run* names the recorded measurements; there is none when the checks themselves cannot run
+    there. Of *tasks* so many *passed*.
     """
 
     exercise: Exercise
     outcome: Outcome | None
-    run: RunOutcome
+    run: RunOutcome | None
+    passed: int = 0
+    tasks: int = 0
 
-
-def list_exercises(course: Course | None = None) -> tuple[Exercise, ...]:
-    """Return the exercises in the order of the course, by default of the one we ship."""
-    return (course or Course.load()).exercises
+    @property
+    def code(self) -> int:
+        """Return the exit code: the job's own, or 70 for checks that cannot run."""
+        return self.run.code if self.run else RemoteFailure.exit_code
 
 
 def run_exercise(
@@ -50,10 +55,12 @@ def run_exercise(
     course: Course | None = None,
     language: Language = "en",
     seed: int | None = None,
+    measure: bool = True,
 ) -> ExerciseOutcome:
     """Check the file *mine*, by default the course's own solution, as a job on *runtime*.
 
-    What it measures is recorded with the hardware. The same *seed* gives the same numbers.
+    What it measures is recorded with the hardware, unless *measure* is off. The same *seed* gives
+    the same numbers.
 
     Raises:
         InputError: there is no such exercise, or no such file.
@@ -73,24 +80,56 @@ def run_exercise(
         sync_project(folder, there, transport, reporter)
         spec = JobSpec(
             id=new_job_id(),
-            command=_command(exercise, language, seed),
+            command=_command(exercise, language, seed, measure),
             cwd=remote_root(folder, there),
             name=slug,
             code_digest=digest,
         )
     run = follow_job(transport, spec, kind="exercise", runtime=runtime, reporter=reporter)
-    return ExerciseOutcome(exercise, _outcome(run, slug, runtime), run)
+    told = _told(run, slug, runtime)
+    if told is None:
+        return ExerciseOutcome(exercise, None, run)
+    try:
+        outcome = Outcome(str(told.get("outcome")))
+        passed, tasks = int(told["passed"]), int(told["tasks"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProtocolError(f"The checker told of an end that is none: {error!r}.") from error
+    return ExerciseOutcome(exercise, outcome, run, passed, tasks)
 
 
-def check_course(root: Path | None, reporter: Reporter) -> list[Problem]:
-    """Return what is wrong with the course in the folder *root*, by default ours.
+def run_course(
+    runtime: Runtime,
+    transport: Transport,
+    reporter: Reporter,
+    *,
+    course: Course | None = None,
+    mine: Workbook | None = None,
+    language: Language = "en",
+    seed: int | None = None,
+) -> Iterator[ExerciseOutcome]:
+    """Run each exercise of *course* in turn, as `run_exercise` does, and yield how it ended.
 
-    Raises:
-        CourseError: its ``course.toml`` cannot be read.
+    With *mine* it is the learner's own files that run. One after the other: what is measured
+    wants the machine for itself. Checks that cannot run there end only their own exercise.
     """
-    course = Course.load(root)
-    with reporter.step(f"Checking {len(course.exercises)} exercises"):
-        return author_check(course)
+    for exercise in (course or Course.load()).exercises:
+        file = mine.file(exercise) if mine else None
+        try:
+            yield run_exercise(
+                exercise.slug,
+                runtime,
+                transport,
+                reporter,
+                mine=file,
+                course=course,
+                language=language,
+                seed=seed,
+            )
+        except RemoteFailure as failure:
+            if failure.kind != "checks":
+                raise
+            reporter.warn(failure.message, failure.hint)
+            yield ExerciseOutcome(exercise, None, None)
 
 
 def _files(exercise: Exercise, answer: Path) -> dict[str, bytes]:
@@ -120,32 +159,29 @@ def _digest(files: dict[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def _command(exercise: Exercise, language: Language, seed: int | None) -> tuple[str, ...]:
+def _command(
+    exercise: Exercise, language: Language, seed: int | None, measure: bool
+) -> tuple[str, ...]:
     words = [
         *("python", "checks/checker.py", "--slug", exercise.slug, "--lang", language),
         *("--exercise", f"{exercise.slug}.py", "--check", f"checks/{exercise.slug}.check.py"),
     ]
     if seed is not None:
         words += ["--seed", str(seed)]
-    if exercise.gpu == "measures":
+    if measure and exercise.gpu == "measures":
         words.append("--measure")
     return tuple(words)
 
 
-def _outcome(run: RunOutcome, slug: str, runtime: Runtime) -> Outcome | None:
+def _told(run: RunOutcome, slug: str, runtime: Runtime) -> Mapping[str, Any] | None:
     """Return what the checker reported last, if it came to its end."""
     with Results() as results:
         records = results.run(run.run_id).records
     told = next((each.fields for each in reversed(records) if each.kind == "done"), None)
-    if told is None:
-        return None
-    if told.get("outcome") == _BROKEN:
+    if told and told.get("outcome") == checker.BROKEN:
         raise RemoteFailure(
             "checks",
             f"The checks of '{slug}' cannot run on {runtime.alias}: {told.get('message')}",
             "If it lacks a package, install it there: colabdev run -- python -m pip install NAME",
         )
-    try:
-        return Outcome(str(told.get("outcome")))
-    except ValueError as error:
-        raise ProtocolError(f"The checker told of an outcome that is none: {error}.") from error
+    return told

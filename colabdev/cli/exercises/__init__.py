@@ -1,0 +1,5 @@
+"""``colabdev exercises``: the course."""
+
+from colabdev.cli.exercises.group import exercises
+
+COMMANDS = (exercises,)
