@@ -1,27 +1,74 @@
-"""``jobs``, ``attach`` and ``cancel``: what runs over there, and back to it."""
+"""``jobs``, ``attach``, ``logs``, ``wait`` and ``cancel``: what runs over there, and back to it."""
+
+from typing import TYPE_CHECKING
 
 import click
 
+from colabdev.cli.amounts import DURATION, pull_limit_option, reconnect_option
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, on_option, pass_console
 
+if TYPE_CHECKING:
+    from colabdev.jobs.job import Job
 
-@click.command()
+_FAR_SIDE_FAILED = 70  # how a job ended is not known
+
+
+@click.group(invoke_without_command=True)
 @on_option
 @json_option
 @pass_console
-def jobs(console: Console, alias: str | None) -> None:
+@click.pass_context
+def jobs(context: click.Context, console: Console, alias: str | None) -> None:
     """List the jobs on the runtime, the newest first.
 
     \b
     Example:
       colabdev jobs
+      colabdev jobs prune --older-than 7d
     """
-    from colabdev.cli.tables import moment
+    if context.invoked_subcommand:
+        return
     from colabdev.commands.jobs import list_jobs
 
     with console.step("Asking the runtime"):
         found = list_jobs(alias)
+    _show(console, found, "No job has run there yet. Start one: colabdev run SCRIPT")
+
+
+@jobs.command()
+@click.option(
+    "--older-than",
+    "ago",
+    type=DURATION,
+    default="1d",
+    show_default=True,
+    help="How long ago a job must have ended; 0 is all that have ended.",
+)
+@on_option
+@json_option
+@pass_console
+def prune(console: Console, ago: float, alias: str | None) -> None:
+    """Remove the records and the output of jobs that have ended.
+
+    What they measured stays in the results on this computer.
+
+    \b
+    Example:
+      colabdev jobs prune --older-than 7d
+    """
+    from colabdev.commands.jobs import prune_jobs
+
+    with console.step("Asking the runtime"):
+        gone = prune_jobs(ago, on=alias)
+    console.result(gone, f"Removed the records of {len(gone)} jobs." if gone else "")
+    if not gone:
+        console.done("No job ended so long ago.")
+
+
+def _show(console: Console, found: "list[Job]", empty: str) -> None:
+    from colabdev.cli.tables import moment
+
     if console.as_json:
         console.result(found)
         return
@@ -30,26 +77,31 @@ def jobs(console: Console, alias: str | None) -> None:
             {
                 "id": job.id,
                 "name": job.name,
-                "state": job.state.value,
+                "state": f"{job.state.value} (still runs)" if job.orphaned else job.state.value,
                 "code": job.exit_code,
                 "created": moment(job.created),
             }
             for job in found
         ],
         {"id": "job", "name": "name", "state": "state", "code": "exit code", "created": "created"},
-        empty="No job has run there yet. Start one: colabdev run SCRIPT",
+        empty=empty,
     )
 
 
 @click.command()
 @click.argument("job")
+@pull_limit_option
+@reconnect_option
 @on_option
 @json_option
 @pass_console
-def attach(console: Console, job: str, alias: str | None) -> int:
+def attach(
+    console: Console, job: str, pull_limit: float, patience: float, alias: str | None
+) -> int:
     """Listen to a job from its first byte on, and end with its exit code.
 
-    JOB is an id, the beginning of one, a job's name, or 'last'.
+    JOB is an id, the beginning of one, a job's name, or 'last'. In the folder of the project that
+    it ran for, the results that were asked for are brought back.
 
     \b
     Example:
@@ -58,7 +110,8 @@ def attach(console: Console, job: str, alias: str | None) -> int:
     from colabdev.cli.run import ended
     from colabdev.commands.jobs import attach as listen
 
-    return ended(console, listen(job, console, on=alias))
+    outcome = listen(job, console, on=alias, pull_limit=int(pull_limit), patience=patience)
+    return ended(console, outcome)
 
 
 @click.command()
@@ -85,4 +138,67 @@ def cancel(console: Console, job: str, alias: str | None) -> None:
     console.result(asked, text)
 
 
-COMMANDS = (jobs, attach, cancel)
+@click.command()
+@click.argument("job")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what it prints, to its end.")
+@click.option(
+    "--since",
+    "ago",
+    type=DURATION,
+    metavar="TIME",
+    help="Nothing that was printed longer ago than this.",
+)
+@click.option("--tail", type=click.IntRange(0), metavar="LINES", help="The last lines only.")
+@reconnect_option
+@on_option
+@json_option
+@pass_console
+def logs(
+    console: Console,
+    job: str,
+    follow: bool,
+    ago: float | None,
+    tail: int | None,
+    patience: float,
+    alias: str | None,
+) -> None:
+    """Show what a job has printed.
+
+    JOB is an id, the beginning of one, a job's name, or 'last'. Ctrl-C ends the showing, and
+    leaves the job alone.
+
+    \b
+    Example:
+      colabdev logs -f --tail 20 last
+    """
+    from colabdev.commands.jobs import show_logs
+
+    show_logs(job, console, on=alias, follow=follow, tail=tail, ago=ago, patience=patience)
+
+
+@click.command()
+@click.argument("wanted", metavar="JOB...", nargs=-1, required=True)
+@reconnect_option
+@on_option
+@json_option
+@pass_console
+def wait(console: Console, wanted: tuple[str, ...], patience: float, alias: str | None) -> int:
+    """Wait until jobs have ended.
+
+    Each JOB is an id, the beginning of one, a job's name, or 'last'. The exit code is that of the
+    first, in the order given, that did not succeed. Ctrl-C leaves the jobs alone.
+
+    \b
+    Example:
+      colabdev wait last && colabdev results show last
+    """
+    from colabdev.commands.jobs import wait_for_jobs
+
+    ended = wait_for_jobs(wanted, console, on=alias, patience=patience)
+    _show(console, ended, "")
+    console.whose = "job"
+    codes = (_FAR_SIDE_FAILED if job.exit_code is None else job.exit_code for job in ended)
+    return next((code for code in codes if code), 0)
+
+
+COMMANDS = (jobs, attach, logs, wait, cancel)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from colabdev.cli.amounts import SIZE, pull_limit_option, reconnect_option
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, on_option, pass_console
 
@@ -28,6 +29,32 @@ class _TargetCommand(click.Command):
 @on_option
 @click.option("--detach", is_flag=True, help="Start the job and leave it to itself.")
 @click.option("--name", default="", help="What to call the job. Default: the script's name.")
+@click.option("-m", "is_module", is_flag=True, help="TARGET is a module, as with python -m.")
+@click.option(
+    "--env",
+    "words",
+    metavar="NAME[=VALUE]",
+    multiple=True,
+    help="Set a variable for the job; without a value, to what it is here. May be repeated.",
+)
+@click.option("--no-sync", is_flag=True, help="Take the project's folder there as it stands.")
+@click.option(
+    "--pull",
+    "patterns",
+    metavar="PATTERN",
+    multiple=True,
+    help="Bring back matching files that the job makes, while it runs. May be repeated. "
+    "Default: results in [tool.colabdev].",
+)
+@pull_limit_option
+@click.option(
+    "--log-limit",
+    type=SIZE,
+    default="1GB",
+    show_default=True,
+    help="How much of the job's output is kept there; beyond it the oldest is dropped.",
+)
+@reconnect_option
 @json_option
 @click.argument("target")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -37,28 +64,57 @@ def run(
     alias: str | None,
     detach: bool,
     name: str,
+    is_module: bool,
+    words: tuple[str, ...],
+    no_sync: bool,
+    patterns: tuple[str, ...],
+    pull_limit: float,
+    log_limit: float,
+    patience: float,
     target: str,
     arguments: tuple[str, ...],
     is_command: bool,
 ) -> int:
     """Sync the project, run TARGET on the runtime, and stream what it says.
 
-    TARGET is a script of the project; after '--' it is a command. The job goes on when the
-    connection ends. Ctrl-C asks it to stop, a second one leaves it running. The exit code is the
-    job's own.
+    TARGET is a script or a notebook of the project, or a module with -m; after '--' it is a
+    command. A notebook comes back as NAME.executed.ipynb with what its cells put out. The job goes
+    on when the connection ends, and is listened to again once it is back. Ctrl-C asks it to
+    stop, a second one leaves it running. The exit code is the job's own.
 
     \b
     Example:
       colabdev run train.py --epochs 3
+      colabdev run --pull 'checkpoints/*.pt' train.py
+      colabdev run --env WANDB_API_KEY -m package.train
       colabdev run -- nvidia-smi
     """
-    from colabdev.commands.run import command_target, run_target, script_target
+    from colabdev.commands.run import RunOptions, run_target
+    from colabdev.commands.target import (
+        command_target,
+        environment,
+        module_target,
+        script_target,
+        wanted_results,
+    )
 
+    if is_command and is_module:
+        raise click.UsageError("-m names a module; what comes after '--' is a command.")
     if is_command:
         wanted = command_target((target, *arguments), name=name)
+    elif is_module:
+        wanted = module_target(target, arguments, name=name)
     else:
         wanted = script_target(target, arguments, name=name)
-    outcome = run_target(wanted, console, on=alias, detach=detach)
+    options = RunOptions(
+        sync=not no_sync,
+        env=environment(words),
+        pull=wanted_results(wanted.project, patterns),
+        pull_limit=int(pull_limit),
+        log_limit=int(log_limit),
+        patience=patience,
+    )
+    outcome = run_target(wanted, console, on=alias, detach=detach, options=options)
     return ended(console, outcome)
 
 

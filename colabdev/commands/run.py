@@ -1,85 +1,52 @@
 """Running a script or a command of a project as a job on a runtime."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from colabdev.commands.follow import RunOutcome, attend
+from colabdev.commands.attention import Attention
+from colabdev.commands.follow import LEFT_RUNNING, RunOutcome, attend, way_back
+from colabdev.commands.pull import PULL_LIMIT, PullOptions
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.sync import remote_root, sync_project
-from colabdev.errors import InputError
+from colabdev.commands.target import Target
+from colabdev.errors import ConnectionLost
 from colabdev.jobs.client import new_job_id, start
-from colabdev.jobs.job import JobSpec
+from colabdev.jobs.job import LOG_LIMIT, Job, JobSpec, JobState
+from colabdev.jobs.line import RECONNECT_FOR, Line
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
 from colabdev.results.run import RunState
 from colabdev.results.store import Results
-from colabdev.sync.ignore import is_ignored
 
-__all__ = ["RunOutcome", "Target", "command_target", "follow_job", "run_target", "script_target"]
-
-_MARKERS = ("pyproject.toml", ".git", ".colabdev")
+__all__ = ["RunOptions", "RunOutcome", "follow_job", "run_target"]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What to run: *command*, in the synced folder of the *project*."""
+class RunOptions:
+    """How to run: *env* goes on top of the runtime's own, its values into no file and no list.
 
-    project: Path
-    command: tuple[str, ...]
-    name: str
-
-
-def script_target(script: str, arguments: Sequence[str] = (), *, name: str = "") -> Target:
-    """Return the target that runs the Python file *script* with the notebook's interpreter.
-
-    Raises:
-        InputError: there is no such file, or it is no Python.
+    Without *sync* the project's folder there is taken as it stands. Files that the job makes and
+    that match a pattern of *pull* are brought back, none larger than *pull_limit* bytes.
+    *log_limit* is in bytes, *patience* in seconds, as in `Line`.
     """
-    path = Path(script).parent.resolve() / Path(script).name
-    if not path.is_file():
-        raise InputError(
-            f"There is no file {script!a}.",
-            f"To run a command instead of a script: colabdev run -- {script}",
-        )
-    if path.suffix.lower() != ".py":
-        raise InputError(
-            f"{script!a} is no Python file.", f"Run it as a command: colabdev run -- ./{script}"
-        )
-    project = project_root(path.parent)
-    inside = path.relative_to(project).as_posix()
-    if is_ignored(project, inside):
-        raise InputError(
-            f"{script!a} is left out of every sync by .gitignore, .colabdevignore or a default.",
-            "Take it back with a line that begins with '!' in .colabdevignore, or move it.",
-        )
-    # A name with a leading dash would be an option to Python.
-    word = f"./{inside}" if inside.startswith("-") else inside
-    return Target(project, ("python", word, *arguments), name or inside)
 
-
-def command_target(command: Sequence[str], *, name: str = "") -> Target:
-    """Return the target that runs *command* for the project of the current folder."""
-    return Target(project_root(Path.cwd().resolve()), tuple(command), name or command[0])
-
-
-def project_root(folder: Path) -> Path:
-    """Return the nearest folder from *folder* up that is marked as a project, else *folder*.
-
-    The home folder is never one by its marks, nor is what lies above it.
-    """
-    home = Path.home().resolve()
-    for candidate in (folder, *folder.parents):
-        if candidate == home or candidate in home.parents:
-            break
-        if any((candidate / marker).exists() for marker in _MARKERS):
-            return candidate
-    return folder
+    sync: bool = True
+    env: Mapping[str, str] = field(default_factory=dict)
+    pull: tuple[str, ...] = ()
+    pull_limit: int = PULL_LIMIT
+    log_limit: int = LOG_LIMIT
+    patience: float = RECONNECT_FOR
 
 
 def run_target(
-    target: Target, reporter: Reporter, *, on: str | None = None, detach: bool = False
+    target: Target,
+    reporter: Reporter,
+    *,
+    on: str | None = None,
+    detach: bool = False,
+    options: RunOptions | None = None,
 ) -> RunOutcome:
     """Sync the target's project to the runtime *on*, run it there, and listen to it to its end.
 
@@ -88,17 +55,30 @@ def run_target(
         ColabdevError: as `follow_job`, `reach` and `Registry.get`.
     """
     runtime = Registry().get(on)
+    options = options or RunOptions()
     with reach(runtime) as transport:
-        synced = sync_project(target.project, runtime, transport, reporter)
+        digest = ""
+        if options.sync:
+            digest = sync_project(target.project, runtime, transport, reporter).code_digest
         spec = JobSpec(
             id=new_job_id(),
             command=target.command,
             cwd=remote_root(target.project, runtime),
             name=target.name,
-            code_digest=synced.code_digest,
+            env=options.env,
+            code_digest=digest,
+            log_limit=options.log_limit,
+            pull=(*options.pull, *target.results),
         )
         return follow_job(
-            transport, spec, kind="run", runtime=runtime, reporter=reporter, detach=detach
+            transport,
+            spec,
+            kind="run",
+            runtime=runtime,
+            reporter=reporter,
+            detach=detach,
+            patience=options.patience,
+            pull=PullOptions(target.project, options.pull_limit),
         )
 
 
@@ -110,18 +90,30 @@ def follow_job(
     runtime: Runtime,
     reporter: Reporter,
     detach: bool = False,
+    patience: float = RECONNECT_FOR,
+    pull: PullOptions | None = None,
 ) -> RunOutcome:
     """Start *spec*, listen to it to its end, and record what it measures as a run of *kind*.
 
-    With *detach* it is started and left to itself.
+    With *detach* it is started and left to itself. A connection that breaks is dialled anew for
+    *patience* seconds awake, and nothing that the job tells is missed or told twice.
 
     Raises:
         ConfigError: the results cannot be recorded; nothing was started.
         RemoteFailure: the job cannot be started, or (kind ``lost``) nobody knows how it ended.
-        ConnectionLost: the job goes on without us.
+        TransportError: the connection stayed broken; the job goes on without us.
+        RuntimeGone: the machine is another one by now, and the job is gone with the old one.
     """
-    with Results() as results:
-        job = start(transport, spec)
+    with (
+        Results() as results,
+        Line(runtime, transport, patience=patience) as line,
+        Attention(line, reporter) as attention,
+    ):
+        job = _submitted(line, attention, spec)
+        if job is None:
+            reporter.warn("It was left before it was known to have started.", way_back(spec.id))
+            unknown = Job(spec.id, spec.name, spec.command, JobState.PENDING, time.time())
+            return RunOutcome(spec.id, unknown, LEFT_RUNNING)
         results.begin(
             kind, spec.name, runtime.alias, spec.command, spec.code_digest, {}, run_id=job.id
         )
@@ -129,4 +121,20 @@ def follow_job(
             results.finish(job.id, RunState.DETACHED, None)
             reporter.done(f"Job {job.id} runs. Listen to it: colabdev attach {job.id}")
             return RunOutcome(job.id, job, 0)
-        return attend(transport, job, runtime=runtime, results=results, reporter=reporter)
+        return attend(
+            line,
+            attention,
+            job,
+            results=results,
+            reporter=reporter,
+            pull=pull or PullOptions(),
+        )
+
+
+def _submitted(line: Line, attention: Attention, spec: JobSpec) -> Job | None:
+    """Start *spec*, asked anew when the answer was lost; None when the user left meanwhile."""
+    try:
+        return attention.wait(lambda: line.persist(lambda transport: start(transport, spec)))
+    except ConnectionLost as error:
+        hint = f"The job may have started all the same: colabdev attach {spec.id}"
+        raise ConnectionLost(error.message, hint) from error

@@ -1,13 +1,16 @@
 """``sync``: make a runtime's copy of a project agree with the one here."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from colabdev.commands.reporter import Reporter
-from colabdev.errors import SyncConflict
+from colabdev.errors import InputError, SyncConflict
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
-from colabdev.sync.engine import LIMIT, sync
+from colabdev.sync.engine import sync
 from colabdev.sync.names import remote_name
+from colabdev.sync.options import Options
 from colabdev.sync.report import SyncReport, size_text
 from colabdev.sync.snapshot import Left, shown
 
@@ -20,35 +23,70 @@ def sync_project(
     transport: Transport,
     reporter: Reporter,
     *,
-    limit: int = LIMIT,
+    options: Options | None = None,
 ) -> SyncReport:
-    """Send what differs from *project* to *runtime* and say what was left alone and why.
-
-    Files above *limit* bytes are named and not sent.
+    """Make *project* and its copy on *runtime* agree; say what was left alone and why.
 
     Raises:
         SyncConflict: files were changed on both sides; all else has been synced.
         SyncError, InputError, RemoteError, TransportError: as `colabdev.sync.engine.sync` does.
     """
-    with reporter.step(f"Syncing {shown(project.resolve().name)} to {runtime.alias}") as step:
+    options = options or Options()
+    with reporter.step(f"Syncing {shown(project.resolve().name)} with {runtime.alias}") as step:
         report = sync(
             project,
             transport,
             remote_root(project, runtime),
             peer=runtime.boot_id,
             progress=step.advance,
-            limit=limit,
+            options=options,
         )
-    _warn(report, reporter, limit)
-    if report.conflicts:
+    _warn(report, reporter, options.limit)
+    if report.conflicts and not options.dry_run:
+        reporter.done(f"All else is synced: {report.summary()}.")
         names = ", ".join(shown(left.path) for left in report.conflicts[:_NAMED])
         more = len(report.conflicts) - _NAMED
         raise SyncConflict(
             f"In conflict with {runtime.alias} and left as they are on both sides: {names}"
             + (f" and {more} more." if more > 0 else "."),
-            "Take away the copy that you do not want (there: 'colabdev shell') and sync again.",
+            "Keep yours: colabdev push --force PATH. Or the runtime's: colabdev pull --force PATH.",
         )
     return report
+
+
+def named_paths(project: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the patterns that name *paths*, relative to the current folder, and nothing else.
+
+    Raises:
+        InputError: one of them is not inside *project*.
+    """
+    patterns = []
+    for path in paths:
+        place = Path(path).absolute()
+        place = place.parent.resolve() / place.name
+        if not place.is_relative_to(project) or ".." in place.parts or place == project:
+            raise InputError(
+                f"{shown(path)} is nothing inside the project {shown(str(project))}.",
+                "To send all that is new here: colabdev sync --mode push",
+            )
+        inside = place.relative_to(project).as_posix()
+        patterns.append("/" + re.sub(r"([*?\[\\ !#])", r"\\\1", inside))
+    return tuple(patterns)
+
+
+def named_globs(globs: Sequence[str]) -> tuple[str, ...]:
+    """Return the patterns of *globs*, which are relative to the project, as in .gitignore.
+
+    Raises:
+        InputError: one of them names everything, nothing, or has a meaning of its own.
+    """
+    for glob in globs:
+        if not glob.strip("*/. ") or glob[0] in "!#" or "\n" in glob or ".." in glob.split("/"):
+            raise InputError(
+                f"{shown(glob)!r} does not name single things.",
+                "To fetch all that is new there: colabdev sync --mode pull",
+            )
+    return tuple(globs)
 
 
 def remote_root(project: Path, runtime: Runtime) -> str:
@@ -63,8 +101,13 @@ def _warn(report: SyncReport, reporter: Reporter, limit: int) -> None:
         Left(path, f"it has {size_text(size)}, more than {size_text(limit)}")
         for path, size in report.too_large.items()
     )
-    hint = "Name what need not be sent in .gitignore or .colabdevignore."
-    _name(large, reporter, hint)
+    _name(
+        large,
+        reporter,
+        "To let it travel: colabdev sync --large, or large = [...] in [tool.colabdev] of "
+        "pyproject.toml. To be rid of this: name it in .colabdevignore.",
+    )
+    hint = "Name what need not be synced in .gitignore or .colabdevignore."
     _name(report.refused, reporter, hint)
     _name(report.skipped, reporter, hint)
     _name(report.conflicts, reporter, "")
@@ -73,7 +116,7 @@ def _warn(report: SyncReport, reporter: Reporter, limit: int) -> None:
 def _name(left: tuple[Left, ...], reporter: Reporter, hint: str) -> None:
     """Warn of each of *left*; the *hint*, the same for all, stands with the first."""
     for number, one in enumerate(left[:_NAMED]):
-        text = f"{shown(one.path)} was not sent: {shown(one.reason)}."
+        text = f"{shown(one.path)} was left alone: {shown(one.reason)}."
         reporter.warn(text, "" if number else hint)
     if len(left) > _NAMED:
-        reporter.warn(f"{len(left) - _NAMED} more were not sent for such reasons.")
+        reporter.warn(f"{len(left) - _NAMED} more were left alone for such reasons.")

@@ -4,20 +4,21 @@ import contextlib
 import json
 import secrets
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from typing import Self
 
 from colabdev import texts
 from colabdev.errors import JobNotFound, ProtocolError, RemoteFailure
-from colabdev.jobs.job import Event, Job, JobSpec
-from colabdev.jobs.wire import read_event, read_job
+from colabdev.jobs.job import NOTEBOOK, Dropped, Event, Job, JobSpec
+from colabdev.jobs.wire import Place, read_event, read_job, read_place
 from colabdev.remote.frames import Conversation, pack
 from colabdev.remote.program import program
 from colabdev.remote.transport import Transport
 
 _PROGRAM = "jobs"
 _MOST_JOBS = 10_000
+_LARGEST_PIECE = 256 * 1024  # of a file, unpacked
 
 
 def new_job_id() -> str:
@@ -35,7 +36,10 @@ def start(transport: Transport, spec: JobSpec) -> Job:
         RemoteFailure: it cannot be started; kinds ``command`` (no such program), ``cwd`` (no such
             folder), ``request``, ``start`` and ``storage`` (no records can be written there).
     """
-    programs = {name: texts.payload(name) for name in ("supervisor", "report")}
+    names = ["supervisor", "report"]
+    if NOTEBOOK[-1] in spec.command:
+        names.append("notebook")
+    programs = {name: texts.payload(name) for name in names}
     request = json.dumps({**asdict(spec), "programs": programs}).encode()
     return _one(_ask(transport, "start", request=zlib.compress(request)), spec.id)
 
@@ -45,11 +49,46 @@ def follow(transport: Transport, job_id: str, offset: int = 0) -> "Following":
     return Following(transport, job_id, offset)
 
 
+def find(
+    transport: Transport, job_id: str, *, tail: int | None = None, ago: float | None = None
+) -> Place:
+    """Return where the last *tail* lines of a job begin, of those no older than *ago* seconds.
+
+    Raises:
+        JobNotFound: there is no such job.
+    """
+    words = ("" if bound is None else str(bound) for bound in (tail, ago))
+    return read_place(b"".join(_answers(transport, "find", job_id, *words)))
+
+
+def fetch(
+    transport: Transport, job_id: str, path: str, offset: int = 0
+) -> Generator[bytes, None, None]:
+    """Yield the contents of the file at *path* in the job's folder, from *offset* on.
+
+    Raises:
+        RemoteFailure: it cannot be read there.
+    """
+    process = transport.start(program(_PROGRAM, "fetch", job_id, path, str(offset)))
+    try:
+        conversation = Conversation(process, _PROGRAM)
+        conversation.greet()
+        while (frame := _receive(conversation)) is not None:
+            yield _unpacked(*frame)
+    finally:
+        process.close()
+
+
+def prune(transport: Transport, ago: float) -> list[Job]:
+    """Remove the records of jobs that ended *ago* seconds ago or earlier, and return those."""
+    return _ask(transport, "prune", str(ago))
+
+
 def cancel(transport: Transport, job_id: str, signal: str = "INT", *, grace: float = 10.0) -> Job:
     """Send *signal* (INT, TERM or KILL) to the whole job and return how it stands right then.
 
     *grace* seconds after INT its supervisor sends TERM, and as long after that KILL. A job that
-    has ended stays as it is.
+    has ended stays as it is. One that lost its supervisor is ended here and now, in as long.
 
     Raises:
         JobNotFound: there is no such job.
@@ -61,6 +100,11 @@ def jobs(transport: Transport) -> list[Job]:
     """Return the jobs of the far side, the newest first."""
     found = _ask(transport, "list")
     return sorted(found, key=lambda job: job.created, reverse=True)
+
+
+def boot_id(transport: Transport) -> str:
+    """Return which life of the machine this is, ``""`` where it does not know."""
+    return "".join(body.decode(errors="replace") for body in _answers(transport, "boot"))
 
 
 class Following(Iterator[tuple[int, Event]]):
@@ -104,8 +148,14 @@ class Following(Iterator[tuple[int, Event]]):
             conversation = Conversation(self._process, _PROGRAM)
             conversation.greet()
             while (frame := _receive(conversation)) is not None:
-                event = read_event(*frame, self._offset)
-                self._offset += len(pack(*frame))
+                kind, body = frame
+                if kind == b"t":  # when the next ones came: of use to `find` alone
+                    self._offset += len(pack(kind, body))
+                    continue
+                event = read_event(kind, body, self._offset)
+                # What was dropped is not counted by the frame that says so.
+                size = event.size if isinstance(event, Dropped) else len(pack(kind, body))
+                self._offset += size
                 yield self._offset, event
         finally:
             self.close()
@@ -114,6 +164,13 @@ class Following(Iterator[tuple[int, Event]]):
 def _ask(
     transport: Transport, verb: str, *arguments: str, request: bytes | None = None
 ) -> list[Job]:
+    return [read_job(body) for body in _answers(transport, verb, *arguments, request=request)]
+
+
+def _answers(
+    transport: Transport, verb: str, *arguments: str, request: bytes | None = None
+) -> list[bytes]:
+    """Return the bodies of all frames with which the far side answers."""
     process = transport.start(program(_PROGRAM, verb, *arguments))
     try:
         conversation = Conversation(process, _PROGRAM)
@@ -122,14 +179,27 @@ def _ask(
             with contextlib.suppress(RemoteFailure):
                 conversation.send(b"j", request)
         conversation.greet()
-        found: list[Job] = []
+        found: list[bytes] = []
         while (frame := _receive(conversation)) is not None:
-            found.append(read_job(frame[1]))
+            found.append(frame[1])
             if len(found) > _MOST_JOBS:
                 raise ProtocolError(f"The far side tells of more than {_MOST_JOBS} jobs.")
         return found
     finally:
         process.close()
+
+
+def _unpacked(kind: bytes, body: bytes) -> bytes:
+    if kind != b"z":
+        return body
+    stream = zlib.decompressobj()
+    try:
+        chunk = stream.decompress(body, _LARGEST_PIECE)
+    except zlib.error as error:
+        raise ProtocolError("A file arrives damaged from the far side.") from error
+    if not stream.eof:
+        raise ProtocolError("A file arrives in pieces larger than agreed from the far side.")
+    return chunk
 
 
 def _one(found: list[Job], job_id: str) -> Job:

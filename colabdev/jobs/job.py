@@ -5,6 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self  # a report row is JSON: a mapping of anything
 
+LOG_LIMIT = 1_000_000_000
+NOTEBOOK = (
+    "python",
+    "-m",
+    "colabdev_notebook",
+)  # before a notebook's path: the command that runs it
+
 
 class JobState(enum.StrEnum):
     """Where a job stands; LOST means that nobody can say how it ended."""
@@ -26,7 +33,9 @@ class JobSpec:
     """What to run: *command* in the folder *cwd* of the far side, with *env* on top of its own.
 
     A first word of ``python`` means the notebook kernel's own interpreter. *id* is chosen by the
-    laptop, so that a request sent twice starts one job.
+    laptop, so that a request sent twice starts one job. The log of what it tells is kept to about
+    *log_limit* bytes: beyond it the oldest is dropped. Files below *cwd* that the job makes and
+    that match a pattern of *pull* are told of as `Artifact` once they are complete.
     """
 
     id: str
@@ -35,11 +44,16 @@ class JobSpec:
     name: str
     env: Mapping[str, str] = field(default_factory=dict)
     code_digest: str = ""
+    log_limit: int = LOG_LIMIT
+    pull: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as the far side tells of it; times are seconds since 1970 by the far clock."""
+    """A job as the far side tells of it; times are seconds since 1970 by the far clock.
+
+    One that is *orphaned* is LOST, and its processes run on without anybody who records them.
+    """
 
     id: str
     name: str
@@ -49,6 +63,8 @@ class Job:
     started: float | None = None
     ended: float | None = None
     exit_code: int | None = None
+    cwd: str = ""
+    orphaned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +139,13 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """What was told here is gone: *size* bytes of the log, the oldest, beyond its limit."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """The end: *code* is the job's own, or 128 + N when *signal* N ended it.
 
@@ -141,4 +164,4 @@ class Exited:
         return JobState.FAILED if self.code else JobState.SUCCEEDED
 
 
-Event = Output | Metric | Record | Artifact | Exited
+Event = Output | Metric | Record | Artifact | Dropped | Exited

@@ -6,17 +6,23 @@ import threading
 from typing import Self
 
 from colabdev.errors import ProtocolError
-from colabdev.jobs.client import Following
+from colabdev.jobs.client import Following, follow
 from colabdev.jobs.job import Event
+from colabdev.jobs.line import Line
+from colabdev.remote.transport import Transport
 
 _BACKLOG = 256  # events that wait for a slow taker; beyond it the far side waits
+_HANGING_UP = 2.0  # seconds
 
 
 class Listener:
-    """The events of *following*, which it closes at the end of the block."""
+    """The events of a job from *offset* on, each once and in order, however often *line* breaks."""
 
-    def __init__(self, following: Following) -> None:
-        self._following = following
+    def __init__(self, line: Line, job_id: str, offset: int = 0) -> None:
+        self._line = line
+        self._job_id = job_id
+        self._offset = offset
+        self._following: Following | None = None
         self._inbox: queue.Queue[tuple[int, Event]] = queue.Queue(_BACKLOG)
         self._trouble: BaseException | None = None
         self._over = threading.Event()
@@ -40,11 +46,14 @@ class Listener:
         raise ProtocolError("The far side fell silent before the job's end.")
 
     def close(self) -> None:
-        """Hang up; on a dead line the thread stays until the transport is closed."""
+        """Hang up; on a broken line the thread stays until that is closed."""
         self._left = True
-        self._following.stop()
-        self._thread.join(timeout=2)
-        self._following.close()
+        if self._following:
+            self._following.stop()
+        if self._line.broken_since is None:
+            self._thread.join(timeout=_HANGING_UP)
+        if self._following:
+            self._following.close()
 
     def __enter__(self) -> Self:
         return self
@@ -54,12 +63,21 @@ class Listener:
 
     def _read(self) -> None:
         try:
-            for told in self._following:
-                self._put(told)
+            self._line.persist(self._listen)
         except BaseException as error:  # not swallowed: raised where it is waited for
             self._trouble = error
         finally:
             self._over.set()
+
+    def _listen(self, transport: Transport) -> None:
+        """Take what is told over *transport*, from where the last one stopped."""
+        if self._left:
+            return
+        with follow(transport, self._job_id, self._offset) as following:
+            self._following = following
+            for told in following:
+                self._put(told)
+                self._offset = told[0]
 
     def _put(self, told: tuple[int, Event]) -> None:
         while not self._left:

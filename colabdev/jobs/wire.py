@@ -3,14 +3,36 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar  # what the far side says is JSON: a mapping of anything
 
 from colabdev.errors import ProtocolError
-from colabdev.jobs.job import Event, Exited, Job, JobState, Metric, Output, Record
+from colabdev.jobs.job import (
+    Artifact,
+    Dropped,
+    Event,
+    Exited,
+    Job,
+    JobState,
+    Metric,
+    Output,
+    Record,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a log: *skip* bytes into the frame at *offset*; the log's *end* by then."""
+
+    offset: int
+    skip: int
+    end: int
+
 
 _Value = TypeVar("_Value")
 _STREAMS: Mapping[bytes, Literal["stdout", "stderr"]] = {b"o": "stdout", b"e": "stderr"}
 _IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _RECORDS = ("env", "check", "note", "done")
 _DEEPEST = 32
 _SPELLED = ("nan", "inf", "-inf")
@@ -38,9 +60,24 @@ def read_job(body: bytes) -> Job:
             started=_if_told(_time, told.get("started")),
             ended=_if_told(_time, told.get("ended")),
             exit_code=_if_told(_byte, told.get("exit_code")),
+            cwd=_text(told.get("cwd", "")),
+            orphaned=told.get("orphaned") is True,
         )
     except _BAD_WORDS as error:
         raise ProtocolError("The far side describes a job in words we do not know.") from error
+
+
+def read_place(body: bytes) -> Place:
+    """Read where in a log something stands.
+
+    Raises:
+        ProtocolError: *body* names no place.
+    """
+    try:
+        told = json.loads(body)
+        return Place(*(_size(told[name]) for name in ("offset", "skip", "end")))
+    except _BAD_WORDS as error:
+        raise ProtocolError("The far side names a place that is none.") from error
 
 
 def read_event(kind: bytes, body: bytes, offset: int) -> Event:
@@ -53,6 +90,10 @@ def read_event(kind: bytes, body: bytes, offset: int) -> Event:
         return Output(offset, stream, body)
     if kind == b"m":
         return _row(body)
+    if kind == b"a":
+        return _artifact(body)
+    if kind == b"d":
+        return _dropped(body)
     if kind == b"x":
         return _exited(body)
     raise ProtocolError(f"The far side sent an event of the unknown kind {kind!r}.")
@@ -102,6 +143,31 @@ def _exited(body: bytes) -> Exited:
         )
     except _BAD_WORDS as error:
         raise ProtocolError("The far side tells of the job's end in unknown words.") from error
+
+
+def _artifact(body: bytes) -> Artifact:
+    try:
+        told = json.loads(body)
+        if not _DIGEST.fullmatch(told["digest"]):
+            raise ValueError("no digest")
+        return Artifact(_text(told["path"]), told["digest"], _size(told["size"]))
+    except _BAD_WORDS as error:
+        raise ProtocolError("The far side tells of a file in words we do not know.") from error
+
+
+def _dropped(body: bytes) -> Dropped:
+    try:
+        return Dropped(_size(json.loads(body)["dropped"]))
+    except _BAD_WORDS as error:
+        raise ProtocolError("The far side dropped something that it cannot count.") from error
+
+
+def _size(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError("no size")
+    if not 0 <= value <= _LARGEST:
+        raise ValueError("no size")
+    return value
 
 
 def _if_told(read: Callable[[Any], _Value], value: Any) -> _Value | None:

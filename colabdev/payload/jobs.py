@@ -1,14 +1,17 @@
 """Start, follow, list and cancel this machine's jobs: commands that outlive the connection.
 
 Verbs: ``start`` (the request as a frame of compressed JSON on stdin), ``follow ID OFFSET``,
-``list`` and ``cancel ID SIGNAL GRACE``.
+``find ID TAIL AGO`` (where in the log to begin), ``fetch ID PATH OFFSET`` (a file from the job's
+folder), ``list``, ``cancel ID SIGNAL GRACE``, ``prune AGO`` and ``boot`` (which life of the
+machine this is).
 
 A job is the folder ``~/.colabdev/jobs/<id>``: ``spec.json`` (what was asked for), ``state.json``
 (how it stands, by its supervisor), ``report`` (rows the job appends), ``control`` (a FIFO to its
-supervisor) and ``events``, the log: frames just as they go over the wire. An offset is a position
-in that file.
+supervisor) and ``events``, the log: frames just as they go over the wire, in files named by the
+offset at which each begins. What is older than the first of them has been dropped.
 """
 
+import collections
 import contextlib
 import errno
 import hashlib
@@ -17,6 +20,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -34,6 +38,7 @@ MAX_BODY = 64 * 1024
 CHUNK = 256 * 1024  # holds several whole frames
 TICK = 0.02  # seconds between looks at a log that does not grow
 GATHER = 0.005  # seconds in which a burst of frames becomes one message
+STARTING = 10.0  # seconds that a command has to get going
 
 
 class Failure(Exception):
@@ -48,8 +53,12 @@ def main(verb: str, *arguments: str) -> int:
     verbs: dict[str, Callable[..., None]] = {
         "start": start,
         "follow": follow,
+        "find": find,
+        "fetch": fetch,
         "list": list_jobs,
         "cancel": cancel,
+        "prune": prune,
+        "boot": boot,
     }
     try:
         write_all(1, b"\0colabdev jobs 1\n")
@@ -78,11 +87,18 @@ def start() -> None:
     programs = request.pop("programs")
     folder = os.path.join(jobs_folder(), request["id"])
     supervisor = installed("supervisor-{}.py", programs["supervisor"])
-    report = installed("report-{}/colabdev_report.py", programs["report"])
-    control = claim(folder, request)
-    if control is not None:
+    modules = [
+        os.path.dirname(installed(f"{name}-{{}}/colabdev_{name}.py", programs[name]))
+        for name in ("report", "notebook")
+        if name in programs
+    ]
+    while (control := claim(folder, request)) is None:
+        if settled(folder):
+            break
+    else:
         try:
-            supervise(supervisor, folder, control, {**request, "modules": os.path.dirname(report)})
+            request["modules"] = os.pathsep.join(modules)
+            supervise(supervisor, folder, control, request)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)  # what never ran is no job
             raise
@@ -94,22 +110,68 @@ def start() -> None:
 def follow(identifier: str, offset: str) -> None:
     """Stream the log from *offset* on until the job has ended or stdin has."""
     folder = existing(identifier)
-    log = os.open(os.path.join(folder, "events"), os.O_RDONLY)
     position = int(offset)
-    if not 0 <= position <= os.fstat(log).st_size:
-        raise Failure("offset", f"The log of job {identifier} has no offset {offset}.")
-    ended = gone = False
-    while not ended and not gone:
-        alive = supervised(folder)  # asked before reading: the dead have written all they will
-        chunk = os.pread(log, CHUNK, position)
-        size, ended = whole_frames(chunk)
-        write_all(1, chunk[:size])
-        position += size
-        if not size and not alive:
-            message = f"Nobody can say how job {identifier} ended: its supervisor is gone."
-            raise Failure("lost", message, "See what it left behind: colabdev shell")
-        if size < CHUNK // 2 and not ended:
-            gone = asker_gone(GATHER if size else TICK)
+    with contextlib.closing(Log(os.path.join(folder, "events"))) as log:
+        if not 0 <= position <= log.end():
+            raise Failure("offset", f"The log of job {identifier} has no offset {offset}.")
+        ended = gone = False
+        while not ended and not gone:
+            alive = supervised(folder)  # asked before reading: the dead have written all they will
+            if position < (begin := log.begin()):
+                send(b"d", encode({"dropped": begin - position}))
+                position = begin
+            chunk = log.read(position)
+            size, ended = whole_frames(chunk)
+            write_all(1, chunk[:size])
+            position += size
+            if not size and not alive:
+                message = f"Nobody can say how job {identifier} ended: its supervisor is gone."
+                hint = f"If 'colabdev jobs' says that it still runs: colabdev cancel {identifier}"
+                raise Failure("lost", message, hint)
+            if size < CHUNK // 2 and not ended:
+                gone = asker_gone(GATHER if size else TICK)
+
+
+def find(identifier: str, tail: str, ago: str) -> None:
+    """Tell where the last *tail* lines begin, of those no older than *ago* seconds.
+
+    An empty word is no bound. A line may begin within a frame: *skip* bytes of it come before.
+    """
+    folder = existing(identifier)
+    with contextlib.closing(Log(os.path.join(folder, "events"))) as log:
+        end = log.end()
+        # A mark tells the second in which the frames after it came.
+        since = time.time() - float(ago) - 1 if ago else float("-inf")
+        begin = None if ago else (log.begin(), 0)
+        lines: collections.deque[tuple[int, int]] = collections.deque(maxlen=int(tail or 1))
+        fresh = True  # the next byte begins a line
+        for at, kind, body in log.frames(end):
+            if begin is None and kind == b"t" and float(body) > since:
+                begin = (at, 0)
+            if begin is None or not tail or not body or kind not in (b"o", b"e"):
+                continue
+            if fresh:
+                lines.append((at, 0))
+            starts = [found.end() for found in re.finditer(b"\n", body)]
+            fresh = body.endswith(b"\n")
+            lines.extend((at, start) for start in starts[: len(starts) - fresh])
+        if tail and begin:
+            begin = lines[0] if lines else (end, 0)
+        offset, skip = begin or (end, 0)
+    send(b"p", encode({"offset": offset, "skip": skip, "end": end}))
+
+
+def fetch(identifier: str, path: str, offset: str) -> None:
+    """Send the file at *path* below the job's folder, from *offset* on, packed where that pays."""
+    spec = read_json(os.path.join(existing(identifier), "spec.json"))
+    with open(os.path.join(os.path.expanduser(spec["cwd"]), path), "rb") as stream:
+        stream.seek(int(offset))
+        while chunk := stream.read(CHUNK):
+            packed = zlib.compress(chunk, 1)
+            if len(packed) < 0.9 * len(chunk):
+                send(b"z", packed)
+            else:
+                send(b"c", chunk)
 
 
 def list_jobs() -> None:
@@ -128,9 +190,50 @@ def cancel(identifier: str, name: str, grace: str) -> None:
     folder = existing(identifier)
     if name not in SIGNALS:
         raise Failure("request", f"A job is ended by INT, TERM or KILL, not by {name}.")
-    with contextlib.suppress(OSError), control_of(folder) as control:
-        os.write(control, f"{name} {float(grace)}\n".encode())
+    wish = f"{name} {float(grace)}\n".encode()
+    try:
+        with control_of(folder) as control:
+            os.write(control, wish)
+    except OSError:
+        if json.loads(standing(folder))["orphaned"]:
+            end_orphans(identifier, name, float(grace))
     send(b"j", standing(folder))
+
+
+def end_orphans(identifier: str, name: str, grace: float) -> None:
+    """End what a dead supervisor left running, as it would have: ever harder, and waited for."""
+    for word in SIGNALS[SIGNALS.index(name) :]:
+        deadline = time.monotonic() + grace
+        for process in orphans(identifier):
+            with contextlib.suppress(OSError):
+                os.kill(process, getattr(signal, f"SIG{word}"))
+        while orphans(identifier):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(TICK)
+        else:
+            return
+
+
+def prune(ago: str) -> None:
+    """Remove the records of jobs that ended *ago* seconds ago or earlier, and tell of each."""
+    for name in os.listdir(jobs_folder()):
+        folder = os.path.join(jobs_folder(), name)
+        if IDENTIFIER.fullmatch(name):
+            with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+                told = standing(folder)
+                job = json.loads(told)
+                over = job["state"] not in ("pending", "running") and not job["orphaned"]
+                if over and (job["ended"] or job["created"]) <= time.time() - float(ago):
+                    shutil.rmtree(folder)
+                    send(b"j", told)
+
+
+def boot() -> None:
+    """Tell the id that the cell gave to this life of the machine, nothing where no cell ran."""
+    folder = os.environ.get("COLABDEV_RUNTIME") or ours()
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        send(b"b", str(read_json(os.path.join(folder, "runtime.json"))["boot_id"]).encode())
 
 
 # A job's folder ---------------------------------------------------------------------------------
@@ -144,10 +247,12 @@ def claim(folder: str, request: dict[str, Any]) -> int | None:
     draft = tempfile.mkdtemp(prefix=".", dir=os.path.dirname(folder))
     control = -1
     try:
-        spec = {key: request[key] for key in ("id", "name", "command", "cwd", "code_digest")}
+        kept = ("id", "name", "command", "cwd", "code_digest", "pull")
+        spec = {key: request[key] for key in kept}
         spec.update(env=sorted(request["env"]), created=time.time())  # names: values may be secret
         write_atomic(os.path.join(draft, "spec.json"), encode(spec))
-        for name in ("events", "report", "supervisor.log"):
+        os.mkdir(os.path.join(draft, "events"), 0o700)
+        for name in ("report", "supervisor.log"):
             os.close(os.open(os.path.join(draft, name), os.O_CREAT | os.O_WRONLY, 0o600))
         os.mkfifo(os.path.join(draft, "control"), 0o600)
         # Open both ways it never comes to an end when one who wrote to it goes.
@@ -196,6 +301,20 @@ def supervise(program: str, folder: str, control: int, request: dict[str, Any]) 
             raise failure
 
 
+def settled(folder: str) -> bool:
+    """Wait until the job that another request started runs; false when it never did and is gone.
+
+    That request may be the lost one which this one repeats: its answer is the one to give.
+    """
+    deadline = time.monotonic() + STARTING
+    while supervised(folder) and time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError):
+            if "command" in read_json(os.path.join(folder, "state.json")):
+                break
+        time.sleep(TICK)
+    return os.path.isdir(folder)
+
+
 def existing(identifier: str) -> str:
     folder = os.path.join(jobs_folder(), identifier)
     if not IDENTIFIER.fullmatch(identifier) or not os.path.isdir(folder):
@@ -219,9 +338,22 @@ def standing(folder: str) -> bytes:
         word = "running" if state else "pending"
     else:
         word = "lost"
-    told = {key: spec[key] for key in ("id", "name", "command", "created")}
+    told = {key: spec[key] for key in ("id", "name", "command", "cwd", "created")}
     told.update((key, state.get(key)) for key in ("started", "ended"))
-    return encode({**told, "state": word, "exit_code": state.get("code")})
+    orphaned = word == "lost" and bool(orphans(spec["id"]))
+    return encode({**told, "state": word, "exit_code": state.get("code"), "orphaned": orphaned})
+
+
+def orphans(identifier: str) -> list[int]:
+    """Return the processes that bear the job's mark in their environment."""
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        with contextlib.suppress(OSError):
+            if name.isdigit():
+                with open(f"/proc/{name}/environ", "rb") as stream:
+                    if f"COLABDEV_JOB={identifier}".encode() in stream.read().split(b"\0"):
+                        found.append(int(name))
+    return found
 
 
 def supervised(folder: str) -> bool:
@@ -242,6 +374,61 @@ def control_of(folder: str) -> Iterator[int]:
         yield control
     finally:
         os.close(control)
+
+
+class Log:
+    """The job's log, read while its supervisor writes it."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._open: tuple[int, int] | None = None  # where a file begins, and its descriptor
+
+    def begin(self) -> int:
+        return self._begins()[0]
+
+    def end(self) -> int:
+        last = self._begins()[-1]
+        return last + os.path.getsize(self._path(last))
+
+    def read(self, position: int) -> bytes:
+        """Return what stands at *position*, nothing when that is the end or was dropped."""
+        if self._open:
+            chunk = os.pread(self._open[1], CHUNK, position - self._open[0])
+            if chunk:
+                return chunk
+        begin = max((begin for begin in self._begins() if begin <= position), default=None)
+        if begin is None or (self._open and self._open[0] == begin):
+            return b""
+        self.close()
+        with contextlib.suppress(FileNotFoundError):  # dropped just now
+            self._open = (begin, os.open(self._path(begin), os.O_RDONLY))
+            return os.pread(self._open[1], CHUNK, position - begin)
+        return b""
+
+    def frames(self, end: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """Yield offset, kind and body of every frame before *end*."""
+        position = self.begin()
+        while position < end and (chunk := self.read(position)):
+            size, _ = whole_frames(chunk)
+            if not size:
+                return
+            at = 0
+            while at < size:
+                kind, length = HEADER.unpack_from(chunk, at)
+                yield position + at, kind, chunk[at + HEADER.size : at + HEADER.size + length]
+                at += HEADER.size + length
+            position += size
+
+    def close(self) -> None:
+        if self._open:
+            os.close(self._open[1])
+            self._open = None
+
+    def _begins(self) -> list[int]:
+        return sorted(int(name) for name in os.listdir(self._folder)) or [0]
+
+    def _path(self, begin: int) -> str:
+        return os.path.join(self._folder, f"{begin:020d}")
 
 
 # The protocol -----------------------------------------------------------------------------------
@@ -274,7 +461,7 @@ def whole_frames(chunk: bytes) -> tuple[int, bool]:
     at = 0
     while at + HEADER.size <= len(chunk):
         kind, length = HEADER.unpack_from(chunk, at)
-        if kind not in b"oemx" or length > MAX_BODY:
+        if kind not in b"toemax" or length > MAX_BODY:
             raise Failure("log", "The job's log is damaged.")
         if at + HEADER.size + length > len(chunk):
             break

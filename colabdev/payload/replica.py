@@ -1,20 +1,27 @@
-"""One side of a sync: list a tree, tell digests of its files, and put new contents into it.
+"""One side of a sync: list a tree, send contents of its files, and put new ones into it.
 
 Run as a program it serves the laptop in frames (one byte kind, four bytes length, body) after a
 hello line. Bodies are compressed JSON, but for the contents:
 
     laptop                      here
-    q  {"root", "rules"}   ->
-                           <-   s [row, ...] ...     S [[path, problem], ...]
+    q  {"root", "rules", "known"}
+                           ->
+                           <-   s [row, ...] ...     S {"problems": [[path, why], ...],
+                                                        "now", "same"}
     d  [path, ...]         ->
                            <-   D {path: digest}
-    z or r  contents ...   ->   frames again, compressed or raw: p [row, expected row or null],
-                                c bytes ..., f digest (empty: forget this one)
+    g  [[path, most], ...] ->
+                           <-   z or r  contents ...     G [[path, why it did not come], ...]
+    z or r  contents ...   ->
     .                      ->
                            <-   a [[path, state, row or null, reason], ...] ...     .
 
-A row is [path, kind, size, mtime_ns, ctime_ns, executable, target]. Contents are staged, and only
-when the last of them has arrived whole are they moved into place.
+Contents are frames again, compressed (z) or raw (r): x [path, expected row] takes something away;
+p [row, expected row or null] puts something, of a file followed by c bytes ... and f digest
+(empty: forget this one). A row is [path, kind, size, mtime_ns, ctime_ns, executable, target]; "now"
+is this machine's clock in the same unit. Where the digest *known* is that of the whole listing, no
+row is sent, and "same" is true. Contents are staged, and only when the last of them has
+arrived whole are they moved into place.
 """
 
 import contextlib
@@ -28,9 +35,10 @@ import secrets
 import stat
 import struct
 import sys
+import time
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, BinaryIO  # JSON is a mapping of anything
 
 STATE = ".colabdev"
@@ -44,6 +52,8 @@ HEADER = struct.Struct(">cI")
 BATCH = 1000
 
 Row = list[Any]
+Frame = tuple[bytes, bytes]
+TRIES = 3
 _ROW_TYPES = [str, str, int, int, int, bool, str]
 
 
@@ -60,7 +70,7 @@ class Failure(Exception):
 # --- paths and rows
 
 
-def why_unsafe(path: str, windows: bool = os.name == "nt") -> str:
+def why_unsafe(path: str, windows: bool = False) -> str:
     """Say why *path* may not name anything below a root, or return an empty string."""
     parts = path.split("/")
     if "" in parts or "." in parts or ".." in parts:
@@ -227,8 +237,14 @@ def _why_skipped(row: Row, status: os.stat_result) -> str:
     # A junction of Windows leads elsewhere as a symlink does, but Python calls it a folder.
     if getattr(status, "st_reparse_tag", 0) == 0xA0000003:
         return "it is a junction"
-    reason = why_unsafe(row[0])
+    reason = why_unsafe(row[0], os.name == "nt")
     return f"its name cannot be synced: {reason}" if reason else ""
+
+
+def digest_of_rows(rows: Iterable[Row]) -> str:
+    """Return a digest of a whole listing, in whatever order it comes."""
+    text = json.dumps(sorted(rows, key=lambda row: str(row[0])), separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def digest_of(root: str, row: Row) -> str | None:
@@ -252,34 +268,183 @@ def open_file(root: str, path: str) -> BinaryIO:
     return open(place, "rb", 0, opener=lambda name, flags: os.open(name, flags | more))
 
 
+# --- sending contents
+
+
+class Unreadable(Exception):
+    """A file cannot be sent; the text says why."""
+
+
+def file_frames(
+    root: str, path: str, most: int, expected: Row | None = None, bit: bool | None = None
+) -> Generator[Frame, None, tuple[Row, str]]:
+    """Yield the frames of a file; return its row and digest once it was read whole.
+
+    A file that changes meanwhile is taken back and read again. *expected* travels along, and so
+    does *bit*, if given, in the place of the file's own executable bit.
+
+    Raises:
+        Unreadable: it cannot be read, has more than *most* bytes, or kept changing.
+    """
+    for _ in range(TRIES):
+        try:
+            stream = open_file(root, path)
+        except OSError as error:
+            raise Unreadable(f"it cannot be read: {error.strerror}") from error
+        with stream:
+            before = make_row(path, os.fstat(stream.fileno()))
+            if before[1] != "f":
+                raise Unreadable("it is no file any more")
+            if before[2] > most:
+                raise Unreadable("it grew beyond the limit while it was synced")
+            row = before if bit is None else [*before[:5], bit, ""]
+            yield b"p", json.dumps([row, expected]).encode("ascii")
+            digest = hashlib.sha256()
+            left = before[2]
+            while left and (chunk := stream.read(min(CHUNK, left))):
+                digest.update(chunk)
+                left -= len(chunk)
+                yield b"c", chunk
+            whole = not left and make_row(path, os.fstat(stream.fileno())) == before
+            yield b"f", digest.digest() if whole else b""
+        if whole:
+            return before, digest.hexdigest()
+    raise Unreadable("it kept changing while it was read")
+
+
+def pieces(contents: Iterable[Frame]) -> Iterator[Frame]:
+    """Gather the frames of *contents* into pieces worth compressing, and leave raw what is not."""
+    piece = bytearray()
+    for kind, body in contents:
+        piece += HEADER.pack(kind, len(body)) + body
+        if len(piece) >= CHUNK:
+            yield _compressed(bytes(piece))
+            piece.clear()
+    if piece:
+        yield _compressed(bytes(piece))
+
+
+def unpacked(kind: bytes, body: bytes) -> Iterator[Frame]:
+    """Yield the frames of a piece, compressed or raw (ValueError: it is damaged or too long)."""
+    return frames(inflate(body, MAX_FRAME) if kind == b"z" else body)
+
+
+def _compressed(piece: bytes) -> Frame:
+    probe = piece[len(piece) // 2 :][:4096]
+    if len(zlib.compress(probe)) > 0.95 * len(probe):
+        return b"r", piece
+    return b"z", zlib.compress(piece)
+
+
 # --- putting contents into place
+
+
+class Folder:
+    """An open folder: names in it are used without a look at the way that leads to it.
+
+    Where a name cannot be given relative to an open folder (Windows: *by_path*), its path is
+    built, and a link on the way is looked for instead.
+    """
+
+    def __init__(self, path: str, by_path: bool = os.name == "nt", opened: int = -1) -> None:
+        self.path = path
+        self.by_path = by_path
+        self.descriptor: int | None = None
+        if not by_path:
+            self.descriptor = opened if opened >= 0 else os.open(path, _FOLDER_FLAGS)
+
+    def __enter__(self) -> "Folder":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+
+    def enter(self, name: str) -> "Folder":
+        """Open the folder *name* in this one (OSError: there is none, or a link)."""
+        below = os.path.join(self.path, name)
+        if self.by_path:
+            status = os.lstat(below)
+            link = getattr(status, "st_reparse_tag", 0) or not stat.S_ISDIR(status.st_mode)
+            if link:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), below)
+            return Folder(below, True)
+        flags = _FOLDER_FLAGS | os.O_NOFOLLOW
+        return Folder(below, False, os.open(name, flags, dir_fd=self.descriptor))
+
+    def reach(self, path: str) -> "Folder":
+        """Open the folder at *path* below this one, link by link none; "" is this one again."""
+        at = self.enter(".")
+        for part in path.split("/") if path else ():
+            with at:
+                at = at.enter(part)
+        return at
+
+    def make(self, name: str) -> "Folder":
+        """Open the folder *name*, which is made if it is missing."""
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self.at(name), dir_fd=self.descriptor)
+        return self.enter(name)
+
+    def at(self, name: str) -> str:
+        """Return what a system call takes for *name* beside ``dir_fd=descriptor``."""
+        return os.path.join(self.path, name) if self.by_path else name
+
+    def names(self) -> list[str]:
+        """List what is in it."""
+        return os.listdir(self.path if self.descriptor is None else self.descriptor)
+
+    def look(self, path: str, name: str) -> tuple[Row | None, int]:
+        """Return the row of *name*, as that of *path*, and its permissions, or None and 0."""
+        try:
+            status = os.stat(self.at(name), dir_fd=self.descriptor, follow_symlinks=False)
+            target = ""
+            if stat.S_ISLNK(status.st_mode):
+                target = os.readlink(self.at(name), dir_fd=self.descriptor)
+        except FileNotFoundError:
+            return None, 0
+        return make_row(path, status, target), status.st_mode & 0o777
+
+    def create(self, name: str) -> BinaryIO:
+        """Open a fresh file *name* for writing."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW | _PLAIN
+        opened = os.open(self.at(name), flags, 0o666, dir_fd=self.descriptor)
+        return os.fdopen(opened, "wb")
+
+    def remove(self, name: str, is_folder: bool = False) -> None:
+        """Take away the file or link *name*, or the folder if nothing is in it."""
+        if is_folder:
+            os.rmdir(self.at(name), dir_fd=self.descriptor)
+        else:
+            os.unlink(self.at(name), dir_fd=self.descriptor)
+
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_PLAIN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _PLAIN
 
 
 class Stage:
     """New contents beside the tree: written and verified first, moved into place last.
 
     Folders are entered one by one and never through a link, so that nothing outside *root* can be
-    reached, whatever happens in the tree meanwhile. POSIX only.
+    reached, whatever happens in the tree meanwhile.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, by_path: bool = os.name == "nt") -> None:
         self._puts: list[tuple[Row, Row | None, str]] = []
+        self._takes: list[tuple[str, Row]] = []
         self._open: tuple[Row, Row | None, str, BinaryIO, Any] | None = None
-        self._name = f"stage-{secrets.token_hex(8)}"
+        name = f"stage-{secrets.token_hex(8)}"
         with contextlib.ExitStack() as opened:
-
-            def keep(descriptor: int) -> int:
-                opened.callback(os.close, descriptor)
-                return descriptor
-
-            self._root = keep(os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-            self._state = keep(_make_folder(STATE, self._root))
-            _lock(self._state, wait=True)  # or another's sweep could take the stage for a dead one
-            _sweep(self._state)
-            self._stage = keep(_make_folder(self._name, self._state))
+            self._root = opened.enter_context(Folder(root, by_path))
+            state = opened.enter_context(self._root.make(STATE))
+            _lock(state, wait=True)  # or another's sweep could take the stage for a dead one
+            _sweep(state)
+            self._stage = opened.enter_context(state.make(name))
             _lock(self._stage)
-            _lock(self._state, release=True)
-            opened.callback(_remove, self._name, self._stage, self._state)
+            _lock(state, release=True)
+            opened.callback(_clear, name, self._stage, state)
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -303,22 +468,32 @@ class Stage:
                 raise _damaged("more came of a file than was announced")
         elif kind == b"f" and self._open:
             self._end(body)
+        elif kind == b"x" and not self._open:
+            path, expected = load_json(body)
+            if self._checked(expected)[0] != path:
+                raise _damaged("something else is expected than is to be taken away")
+            self._takes.append((path, expected))
         else:
             raise _damaged("the contents are out of order")
 
+    def _checked(self, announced: Any) -> Row:
+        row = check_row(announced)
+        reason = why_unsafe(row[0], windows=self._stage.by_path)
+        if reason:
+            raise _damaged(f"the path {row[0][:200]!r} is refused, {reason}")
+        return row
+
     def _begin(self, header: Any) -> None:
         announced, expected = header
-        row = check_row(announced)
+        row = self._checked(announced)
         name = str(len(self._puts))
         if row[1] == "f":
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            stream = os.fdopen(os.open(name, flags, 0o666, dir_fd=self._stage), "wb")
-            self._open = (row, expected, name, stream, hashlib.sha256())
+            self._open = (row, expected, name, self._stage.create(name), hashlib.sha256())
             return
         if row[1] == "l":
             if leads_out(row[0], row[6]):
                 raise _damaged(f"the link {row[0][:200]!r} leads out of the project")
-            os.symlink(row[6], name, dir_fd=self._stage)
+            os.symlink(row[6], self._stage.at(name), dir_fd=self._stage.descriptor)
         self._puts.append((row, expected, name))
 
     def _end(self, announced: bytes) -> None:
@@ -328,118 +503,140 @@ class Stage:
         with stream:
             size = stream.tell()
         if not announced:
-            os.unlink(name, dir_fd=self._stage)
+            self._stage.remove(name)
         elif size != row[2] or announced != digest.digest():
             raise _damaged(f"{row[0][:200]!r} did not arrive as it was sent")
         else:
-            os.utime(name, ns=(row[3], row[3]), dir_fd=self._stage)
+            times = (row[3], row[3])
+            os.utime(self._stage.at(name), ns=times, dir_fd=self._stage.descriptor)
             self._puts.append((row, expected, name))
 
     def apply(self) -> Iterator[list[Any]]:
         """Move everything into place and yield ``[path, state, row or None, reason]`` for each.
 
-        *state* is ``done``, ``changed`` (what stands there is not what was expected, and stays) or
-        ``refused`` (the file system does not take it).
+        *state* is ``done``, ``changed`` (what stands there is not what was expected, and stays),
+        ``refused`` (the file system does not take it) or ``kept`` (a folder to be taken away holds
+        what is not synced). What goes goes first, the innermost before what it is in.
         """
         if self._open:
             raise _damaged("the contents end inside a file")
-        for row, expected, name in self._puts:
-            try:
-                yield [row[0], *self._place(row, expected, name)]
-            except OSError as error:
-                if error.errno in _FULL:
-                    raise
-                yield [row[0], "refused", None, str(error.strerror)]
+        for path, expected in sorted(self._takes, key=lambda take: take[0], reverse=True):
+            yield [path, *self._change(path, expected, None)]
+        for row, before, name in self._puts:
+            yield [row[0], *self._change(row[0], before, (row, name))]
 
-    def _place(self, row: Row, expected: Row | None, staged: str) -> tuple[str, Any, str]:
-        folder, _, name = row[0].rpartition("/")
+    def _change(
+        self, path: str, expected: Row | None, put: tuple[Row, str] | None
+    ) -> tuple[str, Row | None, str]:
+        folder, _, name = path.rpartition("/")
         try:
-            parent = _enter(folder, self._root)
+            with self._root.reach(folder) as parent:
+                now, mode = parent.look(path, name)
+                if put is None:
+                    return _take_away(parent, name, now, expected)
+                return self._place(parent, now, mode, expected, *put)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-                return "changed", None, "its folder is gone there, or is none"
-            raise
-        try:
-            now, mode = _look(row[0], name, parent)
-            if row[1] == "d" and now and now[1] == "d":
-                return "done", now, ""
-            if now != expected:
-                return "changed", None, "it was changed there during the sync"
-            if row[1] == "d":
-                if now:
-                    os.unlink(name, dir_fd=parent)
-                os.mkdir(name, dir_fd=parent)
-            else:
-                if row[1] == "f":
-                    if not now or now[1] != "f":
-                        mode = _look(staged, staged, self._stage)[1]
-                    mode = mode | (mode & 0o444) >> 2 if row[5] else mode & ~0o111
-                    os.chmod(staged, mode, dir_fd=self._stage)
-                os.rename(staged, name, src_dir_fd=self._stage, dst_dir_fd=parent)
-            return "done", _look(row[0], name, parent)[0], ""
-        finally:
-            os.close(parent)
+            if error.errno in _FULL:
+                raise
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return "refused", None, str(error.strerror)
+            if put is None:
+                return "done", None, ""
+            return "changed", None, "its folder is gone, or is none"
+
+    def _place(
+        self,
+        parent: Folder,
+        now: Row | None,
+        mode: int,
+        expected: Row | None,
+        row: Row,
+        staged: str,
+    ) -> tuple[str, Row | None, str]:
+        name = row[0].rpartition("/")[2]
+        if row[1] == "d" and now and now[1] == "d":
+            return "done", now, ""
+        if now != expected:
+            return "changed", None, _CHANGED
+        if now and "d" in (now[1], row[1]):  # no rename replaces the one by the other
+            try:
+                parent.remove(name, now[1] == "d")
+            except OSError as error:
+                if error.errno not in _NOT_EMPTY:
+                    raise
+                return "refused", None, "the folder in its place holds what is not synced"
+        if row[1] == "d":
+            os.mkdir(parent.at(name), dir_fd=parent.descriptor)
+        else:
+            if row[1] == "f":
+                if not now or now[1] != "f":
+                    mode = self._stage.look(staged, staged)[1]
+                mode = mode | (mode & 0o444) >> 2 if row[5] else mode & ~0o111
+                os.chmod(self._stage.at(staged), mode, dir_fd=self._stage.descriptor)
+            os.replace(
+                self._stage.at(staged),
+                parent.at(name),
+                src_dir_fd=self._stage.descriptor,
+                dst_dir_fd=parent.descriptor,
+            )
+        return "done", parent.look(row[0], name)[0], ""
 
 
-def _look(path: str, name: str, folder: int) -> tuple[Row | None, int]:
-    """Return the row and the permissions of *name* in *folder*, or None and 0."""
+_CHANGED = "it was changed during the sync"
+_NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
+
+
+def _take_away(
+    parent: Folder, name: str, now: Row | None, expected: Row | None
+) -> tuple[str, Row | None, str]:
+    if now and now != expected:
+        return "changed", None, _CHANGED
     try:
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        target = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(status.st_mode) else ""
-    except FileNotFoundError:
-        return None, 0
-    return make_row(path, status, target), status.st_mode & 0o777
+        if now:
+            parent.remove(name, now[1] == "d")
+    except OSError as error:
+        if error.errno not in _NOT_EMPTY:
+            raise
+        return "kept", None, "it holds what is not synced"
+    return "done", None, ""
 
 
-def _enter(folder: str, root: int) -> int:
-    at = os.dup(root)
-    for part in folder.split("/") if folder else ():
-        try:
-            below = _open_folder(part, at)
-        finally:
-            os.close(at)
-        at = below
-    return at
+def sweep(root: str) -> None:
+    """Remove what killed syncs have left in the stages of *root*, if anything."""
+    with contextlib.suppress(OSError), Folder(root) as top, top.enter(STATE) as state:
+        _lock(state, wait=True)
+        _sweep(state)
 
 
-def _make_folder(name: str, parent: int) -> int:
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(name, dir_fd=parent)
-    return _open_folder(name, parent)
-
-
-def _open_folder(name: str, parent: int) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(name, flags, dir_fd=parent)
-
-
-def _sweep(state: int) -> None:
+def _sweep(state: Folder) -> None:
     """Remove the stages that were left by killed syncs: those whose lock nobody holds."""
-    for name in os.listdir(state):
+    for name in state.names():
         with contextlib.suppress(OSError):
             if name.startswith("stage-"):
-                stage = _open_folder(name, state)
-                try:
+                with state.enter(name) as stage:
                     if _lock(stage):
-                        _remove(name, stage, state)
-                finally:
-                    os.close(stage)
+                        _clear(name, stage, state)
 
 
-def _remove(name: str, stage: int, state: int) -> None:
+def _clear(name: str, stage: Folder, state: Folder) -> None:
     with contextlib.suppress(OSError):  # what stays is swept next time
-        for staged in os.listdir(stage):
-            os.unlink(staged, dir_fd=stage)
-        os.rmdir(name, dir_fd=state)
+        for staged in stage.names():
+            stage.remove(staged)
+        state.remove(name, is_folder=True)
 
 
-def _lock(descriptor: int, wait: bool = False, release: bool = False) -> bool:
-    """Lock an open folder, or release it; False: another holds it, or it knows no locks."""
-    import fcntl  # not on Windows, where this file is imported though nothing is staged
+def _lock(folder: Folder, wait: bool = False, release: bool = False) -> bool:
+    """Lock a folder, or release it; False: another holds it, or it knows no locks.
+
+    On Windows there is no such lock, and only the laptop's own stages, one at a time.
+    """
+    if folder.descriptor is None:
+        return True
+    import fcntl  # not on Windows
 
     how = fcntl.LOCK_UN if release else fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)
     with contextlib.suppress(OSError):
-        fcntl.flock(descriptor, how)
+        fcntl.flock(folder.descriptor, how)
         return True
     return False
 
@@ -515,23 +712,32 @@ def _send(sink: BinaryIO, kind: bytes, body: bytes) -> None:
     sink.flush()
 
 
-def _request(source: BinaryIO) -> tuple[str, Rules]:
+def _request(source: BinaryIO) -> tuple[str, Rules, str]:
     kind, body = _receive(source)
     request = unpack_json(body)
     root = request["root"]
     if kind != b"q" or not isinstance(root, str) or not os.path.isabs(root):
         raise _damaged("it asks for no absolute folder")
-    return root, Rules(request["rules"])
+    return root, Rules(request["rules"]), str(request.get("known", ""))
 
 
-def _serve(source: BinaryIO, sink: BinaryIO, root: str, rules: Rules) -> None:
+def _serve(source: BinaryIO, sink: BinaryIO, root: str, rules: Rules, known: str) -> None:
     _make_root(root)
+    sweep(root)
     problems: list[list[str]] = []
     files: dict[str, Row] = {}
-    for batch in batches(scan(root, rules, problems)):
-        _send(sink, b"s", pack_json(batch))
+    rows: Iterable[Row] = scan(root, rules, problems)
+    same = False
+    if known:  # else the rows travel while the scan goes on
+        rows = list(rows)
+        same = digest_of_rows(rows) == known
+    for batch in batches(rows):
+        if not same:
+            _send(sink, b"s", pack_json(batch))
         files.update((row[0], row) for row in batch if row[1] == "f")
-    _send(sink, b"S", pack_json(problems[:BATCH]))
+    if len(problems) > BATCH:  # what is not told of would look as if it had been taken away
+        raise Failure("unreadable", f"{len(problems)} paths in {root} cannot be read there.")
+    _send(sink, b"S", pack_json({"problems": problems, "now": time.time_ns(), "same": same}))
     with contextlib.ExitStack() as opened:
         stage = None
         kind = b""
@@ -540,12 +746,18 @@ def _serve(source: BinaryIO, sink: BinaryIO, root: str, rules: Rules) -> None:
             if kind == b"d":
                 asked = [path for path in unpack_json(body) if path in files]
                 _send(sink, b"D", pack_json({path: digest_of(root, files[path]) for path in asked}))
+            elif kind == b"g":
+                wanted = [(path, most) for path, most in unpack_json(body) if path in files]
+                left: list[list[str]] = []
+                for piece in pieces(_contents(root, wanted, left)):
+                    _send(sink, *piece)
+                _send(sink, b"G", pack_json(left))
             elif kind in (b"z", b"r"):
                 if stage is None:
                     stage = Stage(root)
                     opened.callback(stage.close)
-                for piece in frames(inflate(body, MAX_FRAME) if kind == b"z" else body):
-                    stage.take(*piece)
+                for frame in unpacked(kind, body):
+                    stage.take(*frame)
             elif kind != b".":
                 raise _damaged("a message of no known kind came")
         # All of them before the first is told of: a laptop that goes now leaves nothing halfway.
@@ -553,6 +765,16 @@ def _serve(source: BinaryIO, sink: BinaryIO, root: str, rules: Rules) -> None:
     for batch in batches(outcomes):
         _send(sink, b"a", pack_json(batch))
     _send(sink, b".", b"")
+
+
+def _contents(
+    root: str, wanted: Iterable[tuple[str, int]], left: list[list[str]]
+) -> Iterator[Frame]:
+    for path, most in wanted:
+        try:
+            yield from file_frames(root, path, most)
+        except Unreadable as error:
+            left.append([path, str(error)])
 
 
 def _make_root(root: str) -> None:
@@ -570,7 +792,7 @@ _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def _damaged(what: str) -> Failure:
-    return Failure("damaged", f"The stream from the laptop is damaged: {what}.")
+    return Failure("damaged", f"The contents are damaged: {what}.")
 
 
 def _translated(error: Exception, root: str) -> Failure:
@@ -593,8 +815,8 @@ def main() -> int:
     root = ""
     try:
         try:
-            root, rules = _request(source)
-            _serve(source, sink, root, rules)
+            root, rules, known = _request(source)
+            _serve(source, sink, root, rules, known)
             return 0
         except BrokenPipeError:
             raise

@@ -2,19 +2,27 @@
 
 ``supervisor.py FOLDER CONTROL`` is started detached by ``jobs.py`` with the request on stdin and
 the job's FIFO open as descriptor CONTROL; it answers ``{}`` once the command runs, else an error
-record. The log is made of frames (a kind byte, four bytes of length, the body): ``o`` stdout,
-``e`` stderr, ``m`` a report row and at last ``x``, the exit.
+record. The log is made of frames (a kind byte, four bytes of length, the body): ``t`` the time
+(seconds since 1970) from which on the next ones came, ``o`` stdout, ``e`` stderr, ``m`` a report
+row, ``a`` a file that was asked for and is complete, and at last ``x``, the exit.
 """
 
 import contextlib
+import glob
+import hashlib
+import itertools
 import json
 import os
+import queue
 import selectors
 import signal
+import stat
 import struct
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any  # requests and records are JSON: mappings of anything
 
 HEADER = struct.Struct(">cI")
@@ -26,7 +34,14 @@ GATHER = 0.005  # seconds in which a burst of small writes becomes one frame
 LINGER = 0.5  # seconds that a background process may hold the output after the command's end
 MAX_AFTERWARDS = 4 * 1024 * 1024  # bytes taken after the end: more than two pipes can hold
 PATIENCE = 3600  # seconds that a full disk is given to get room after the command's end
+SEGMENTS = 8  # files that a log of full size is made of
+SECOND = 1.0  # seconds between two marks of the time in the log
+LOOK = 0.5  # seconds between looks at the files that are asked for
+SETTLED = 1.0  # seconds without a change after which a file counts as complete
+MOST_FILES = 10_000  # that are looked at
 LADDER = ("INT", "TERM", "KILL")
+
+State = tuple[int, int, int]  # inode, size and time of a file
 
 
 class Failure(Exception):
@@ -42,8 +57,9 @@ def main(folder: str, control: int) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # an ignored signal would stay ignored in the job
     request = json.loads(sys.stdin.buffer.read())
-    log = Log(os.path.join(folder, "events"))
+    log = Log(os.path.join(folder, "events"), request["log_limit"])
     report = Report(os.path.join(folder, "report"))
+    harvest = Harvest(os.path.expanduser(request["cwd"]), request["pull"])
     state = {"pid": os.getpid(), "started": time.time()}
     state_file = os.path.join(folder, "state.json")
     write_atomic(state_file, encode(state))
@@ -52,10 +68,14 @@ def main(folder: str, control: int) -> int:
     except Failure as failure:
         os.write(1, encode(failure.record))
         return 1
+    state["command"] = child.pid
+    with contextlib.suppress(OSError):  # a full disk: the job runs all the same
+        write_atomic(state_file, encode(state))
     os.write(1, b"{}")
     let_go()
 
-    end = watch(child, control, log, report)
+    harvest.begin()
+    end = watch(child, control, log, report, harvest)
     state.update(end, ended=time.time())
     last = [frame(b"x", encode(end))]
     for _ in range(PATIENCE):
@@ -123,7 +143,11 @@ def let_go() -> None:
 
 
 def watch(
-    child: "subprocess.Popen[bytes]", control: int, log: "Log", report: "Report"
+    child: "subprocess.Popen[bytes]",
+    control: int,
+    log: "Log",
+    report: "Report",
+    harvest: "Harvest",
 ) -> dict[str, Any]:
     """Record all that *child* tells until its end, and return how it ended.
 
@@ -152,6 +176,7 @@ def watch(
             time.sleep(TICK)
             continue
         frames = report.rows()  # first, so that a row written before a line is told before it
+        frames += harvest.ripe()
         size = 0
         for descriptor in sorted(ready & streams.keys()):
             data = os.read(descriptor, MAX_BODY)
@@ -172,12 +197,14 @@ def watch(
     if ending.asked:
         ending.sweep()
     log.add(*report.rest())
+    seconds = round(min(time.monotonic(), deadline - LINGER) - begun, 3)
+    log.add(*harvest.rest())
     code = child.returncode
     return {
         "code": code if code >= 0 else 128 - code,
         "signal": -code if code < 0 else None,
         "cancelled": ending.asked,
-        "seconds": round(min(time.monotonic(), deadline - LINGER) - begun, 3),
+        "seconds": seconds,
     }
 
 
@@ -217,13 +244,29 @@ class Ending:
 
 
 class Log:
-    """The job's log: what the disk does not take yet is kept and tried again."""
+    """The job's log: files named by the offset at which they begin, the oldest dropped in time.
 
-    def __init__(self, path: str) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    What the disk does not take yet is kept and tried again.
+    """
+
+    def __init__(self, folder: str, limit: int) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._begins = [0]
+        self._end = 0
+        self._descriptor = self._opened(0)
         self._unwritten = bytearray()
+        self._marked = float("-inf")
 
     def add(self, *frames: bytes) -> None:
+        """Append whole *frames*, with the time where a second has passed since it was told."""
+        if not frames:
+            return
+        if not self._unwritten and self._end - self._begins[-1] >= self._limit // SEGMENTS:
+            self._turn()
+        if time.monotonic() - self._marked > SECOND:
+            self._marked = time.monotonic()
+            self._unwritten += frame(b"t", b"%.3f" % time.time())
         self._unwritten += b"".join(frames)
         self.flush()
 
@@ -234,11 +277,31 @@ class Log:
                 size = os.write(self._descriptor, self._unwritten)
             except OSError:
                 return False
+            self._end += size
             del self._unwritten[:size]
         return True
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+    def _turn(self) -> None:
+        """Go on in another file, and drop the oldest ones beyond the limit."""
+        with contextlib.suppress(OSError):  # a full disk: the file at hand will do
+            descriptor = self._opened(self._end)
+            os.close(self._descriptor)
+            self._descriptor = descriptor
+            self._begins.append(self._end)
+        room = self._limit - self._limit // SEGMENTS
+        while len(self._begins) > 1 and self._end - self._begins[0] > room:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path(self._begins[0]))
+            del self._begins[0]
+
+    def _opened(self, begin: int) -> int:
+        return os.open(self._path(begin), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def _path(self, begin: int) -> str:
+        return os.path.join(self._folder, f"{begin:020d}")
 
 
 class Report:
@@ -270,6 +333,88 @@ class Report:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+class Harvest:
+    """The files that the job makes and somebody asked for, as frames, each once it is complete.
+
+    A file is complete when its size and time have settled, or when the job is over. What stood
+    there before the job, and still stands so, is none of its making.
+    """
+
+    def __init__(self, folder: str, patterns: list[str]) -> None:
+        self._folder = folder
+        self._patterns = patterns
+        self._told = {path: state for path, state, _ in self._found()}
+        self._looks: dict[str, State] = {}
+        self._ripe: "queue.SimpleQueue[bytes]" = queue.SimpleQueue()
+        self._over = threading.Event()
+        # A thread of its own: the digest of a large file must not hold up the output.
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def begin(self) -> None:
+        if self._patterns:
+            self._thread.start()
+
+    def ripe(self) -> list[bytes]:
+        """Return what is complete by now and was not told before."""
+        frames = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                frames.append(self._ripe.get_nowait())
+        return frames
+
+    def rest(self) -> list[bytes]:
+        """Return all else, as the job has left it."""
+        if self._patterns:
+            self._over.set()
+            self._thread.join()
+            self._look(settled=True)
+        return self.ripe()
+
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK):
+            self._look(settled=False)
+
+    def _look(self, settled: bool) -> None:
+        for path, state, age in self._found():
+            if self._told.get(path) == state:
+                continue
+            if settled or (self._looks.get(path) == state and age > SETTLED):
+                digest = digest_of(os.path.join(self._folder, path), state)
+                if digest:
+                    self._told[path] = state
+                    told = {"path": path, "digest": digest, "size": state[1]}
+                    self._ripe.put(frame(b"a", encode(told)))
+            self._looks[path] = state
+
+    def _found(self) -> "Iterator[tuple[str, State, float]]":
+        """Yield path, state and age in seconds of each plain file that is asked for."""
+        paths = (
+            path
+            for pattern in self._patterns
+            for path in glob.iglob(pattern, root_dir=self._folder, recursive=True)
+        )
+        for path in sorted(set(itertools.islice(paths, MOST_FILES))):
+            with contextlib.suppress(OSError):
+                status = os.lstat(os.path.join(self._folder, path))
+                if stat.S_ISREG(status.st_mode) and len(path) < MAX_NOTE:
+                    state = (status.st_ino, status.st_size, status.st_mtime_ns)
+                    yield path, state, time.time() - status.st_mtime
+
+
+def digest_of(path: str, state: State) -> str:
+    """Return the SHA-256 of a file, nothing when it is not, or stays not, in that *state*."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+            status = os.fstat(stream.fileno())
+    except OSError:
+        return ""
+    now = (status.st_ino, status.st_size, status.st_mtime_ns)
+    return digest.hexdigest() if now == state else ""
 
 
 def proper_row(line: bytes) -> bytes:

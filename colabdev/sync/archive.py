@@ -13,7 +13,7 @@ from colabdev.errors import ConfigError, InputError, SyncHalted
 from colabdev.payload.replica import STATE
 from colabdev.store import Document, private_dir, write_atomic
 from colabdev.sync.reconcile import Agreed
-from colabdev.sync.snapshot import parse_row, shown, to_row
+from colabdev.sync.snapshot import Entry, parse_row, shown, to_row
 
 _VERSION = 1
 _KEPT = 10  # machines come and go; what the oldest agreed on helps nobody
@@ -23,11 +23,13 @@ _PEER = re.compile(r"[A-Za-z0-9-]{1,64}")
 class Archive:
     """What the project agrees on with the folder *root* of the machine *peer*.
 
-    *entries* is changed in place and written by `save`; *notice* says what was wrong with the file.
+    *entries* is changed in place and written by `save`, and so is *listing*: all that the machine
+    held when it was last seen, agreed on or not. *notice* says what was wrong with the file.
     """
 
     def __init__(self, path: Path, root: str) -> None:
         self.entries: dict[str, Agreed] = {}
+        self.listing: dict[str, Entry] = {}
         self.notice = ""
         self._path = path
         self._root = root
@@ -35,6 +37,7 @@ class Archive:
             contents = Document(path, version=_VERSION).read()
             if contents.get("root") == root:  # else the folder has moved: all is new there
                 self.entries = _parse(contents)
+                self.listing = _parse_listing(contents, self.entries)
         except ConfigError as error:
             self._set_aside(error.message)
         except (ValueError, TypeError, KeyError) as error:
@@ -46,7 +49,18 @@ class Archive:
             [to_row(path, agreed.here), to_row(path, agreed.there), agreed.digest]
             for path, agreed in self.entries.items()
         ]
-        document = {"version": _VERSION, "root": self._root, "entries": lines}
+        document = {
+            "version": _VERSION,
+            "root": self._root,
+            "entries": lines,
+            # What sets the listing apart from the entries: little, as a rule.
+            "absent": [path for path in self.entries if path not in self.listing],
+            "extra": [
+                to_row(path, entry)
+                for path, entry in self.listing.items()
+                if path not in self.entries or self.entries[path].there != entry
+            ],
+        }
         write_atomic(self._path, json.dumps(document).encode("ascii"))
         others = sorted(self._path.parent.glob("*.json"), key=lambda path: -path.stat().st_mtime)
         for path in others[_KEPT:]:
@@ -101,6 +115,14 @@ def state_dir(project: Path) -> Path:
     if not ignore.exists():
         write_atomic(ignore, b"*\n")
     return folder
+
+
+def _parse_listing(contents: Mapping[str, Any], entries: Mapping[str, Agreed]) -> dict[str, Entry]:
+    listing = {path: agreed.there for path, agreed in entries.items()}
+    for path in contents.get("absent", entries):
+        listing.pop(path, None)
+    listing.update(map(parse_row, contents.get("extra", ())))
+    return listing
 
 
 def _parse(contents: Mapping[str, Any]) -> dict[str, Agreed]:

@@ -1,98 +1,112 @@
 """Contents on their way: files read as they are, or found to change while they are read."""
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from colabdev.payload import replica as wire
-from colabdev.sync.reconcile import Change
+from colabdev.payload.replica import Frame
+from colabdev.sync.reconcile import Change, Limit
 from colabdev.sync.snapshot import Entry, Kind, Left, parse_row, to_row
 
 Progress = Callable[[int, int], None]
-Frame = tuple[bytes, bytes]
-_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What was read here and put on the way: the *entry* as it stood, its *digest*."""
+class Meter:
+    """Counts the bytes of all that travels in a sync of *total* bytes, for *progress*."""
 
-    entry: Entry
-    digest: str = ""
-
-
-class Contents:
-    """The frames that carry *changes* out of the tree at *root*.
-
-    While `frames` is drained, *sent* and *skipped* fill: every change ends in one of them.
-    *progress* hears of the bytes read and of how many there are.
-    """
-
-    def __init__(
-        self, root: Path, changes: Iterable[Change], progress: Progress | None = None
-    ) -> None:
-        self.sent: dict[str, Sent] = {}
-        self.skipped: list[Left] = []
-        self._root = root
-        self._changes = list(changes)
-        self._progress = progress
+    def __init__(self, total: int = 0, progress: Progress | None = None) -> None:
         self._done = 0
-        self._total = sum(change.entry.size for change in self._changes)
+        self._total = total
+        self._progress = progress
 
-    def frames(self) -> Generator[Frame]:
-        """Yield the frames of every change, in order."""
-        for change in self._changes:
-            if change.entry.kind is Kind.FILE:
-                yield from self._file(change)
-            else:
-                yield _header(change)
-                self.sent[change.path] = Sent(change.entry)
-
-    def _file(self, change: Change) -> Iterator[Frame]:
-        """Yield the frames of a file; one that changes meanwhile is taken back and read again."""
-        reason = "it kept changing while it was read"
-        for _ in range(_TRIES):
-            try:
-                stream = wire.open_file(os.fspath(self._root), change.path)
-            except OSError as error:
-                reason = f"it cannot be read: {error.strerror}"
-                break
-            with stream:
-                before = _stand(change.path, stream.fileno())
-                if before.kind is not Kind.FILE:
-                    break
-                bit = change.entry.executable
-                yield _header(replace(change, entry=replace(before, executable=bit)))
-                digest = hashlib.sha256()
-                left = before.size
-                while left and (chunk := stream.read(min(wire.CHUNK, left))):
-                    digest.update(chunk)
-                    left -= len(chunk)
-                    yield b"c", chunk
-                    self._advance(len(chunk))
-                whole = not left and _stand(change.path, stream.fileno()) == before
-                yield b"f", digest.digest() if whole else b""
-            if whole:
-                self.sent[change.path] = Sent(before, digest.hexdigest())
-                return
-        self.skipped.append(Left(change.path, reason))
-
-    def _advance(self, size: int) -> None:
+    def advance(self, size: int) -> None:
         self._done += size
         self._total = max(self._total, self._done)
         if self._progress:
             self._progress(self._done, self._total)
 
 
-def _header(change: Change) -> Frame:
-    expected = to_row(change.path, change.expected) if change.expected else None
-    return b"p", json.dumps([to_row(change.path, change.entry), expected]).encode("ascii")
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was put on the way: the *entry* as it stood (None: nothing), its *digest*."""
+
+    entry: Entry | None
+    digest: str = ""
 
 
-def _stand(path: str, descriptor: int) -> Entry:
-    """Return the entry of an open file (a directory or a pipe may have taken its place)."""
-    row = wire.make_row(path, os.fstat(descriptor))
-    return Entry(Kind.DIRECTORY) if row[1] != "f" else parse_row(row)[1]
+class Contents(Protocol):
+    """What carries changes out of one tree into another.
+
+    While `frames` is drained, *sent* and *skipped* fill: every change ends in one of them.
+    """
+
+    sent: dict[str, Sent]
+    skipped: list[Left]
+
+    def frames(self) -> Generator[Frame]:
+        """Yield the frames of every change, those of files last."""
+
+
+class LocalContents:
+    """The contents of *changes* as they stand in the tree at *root* on this machine."""
+
+    def __init__(self, root: Path, changes: Iterable[Change], most: Limit, meter: Meter) -> None:
+        self.sent: dict[str, Sent] = {}
+        self.skipped: list[Left] = []
+        self._root = os.fspath(root)
+        self._changes = list(changes)
+        self._most = most
+        self._meter = meter
+
+    def frames(self) -> Generator[Frame]:
+        yield from bare_frames(self._changes, self.sent)
+        for change in files_of(self._changes):
+            yield from self._file(change)
+
+    def _file(self, change: Change) -> Iterator[Frame]:
+        expected = to_row(change.path, change.expected) if change.expected else None
+        bit = change.entry.executable if change.entry else None
+        most = self._most(change.path)
+        frames = wire.file_frames(self._root, change.path, most, expected, bit)
+        try:
+            while True:
+                kind, body = next(frames)
+                yield kind, body
+                if kind == b"c":
+                    self._meter.advance(len(body))
+        except StopIteration as end:
+            row, digest = end.value
+            self.sent[change.path] = Sent(parse_row(row)[1], digest)
+        except wire.Unreadable as error:
+            self.skipped.append(Left(change.path, str(error)))
+
+
+def bare_frames(changes: Iterable[Change], sent: dict[str, Sent]) -> Iterator[Frame]:
+    """Yield the frames of what has no contents: what goes away, folders and links."""
+    for change in changes:
+        expected = to_row(change.path, change.expected) if change.expected else None
+        if change.entry is None:
+            yield b"x", _dumped([change.path, expected])
+        elif change.entry.kind is not Kind.FILE:
+            yield header(to_row(change.path, change.entry), expected)
+        else:
+            continue
+        sent[change.path] = Sent(change.entry)
+
+
+def files_of(changes: Iterable[Change]) -> list[Change]:
+    """Return those of *changes* that put a file."""
+    return [change for change in changes if change.entry and change.entry.kind is Kind.FILE]
+
+
+def header(row: wire.Row, expected: wire.Row | None) -> Frame:
+    """Return the frame that announces *row* in the place of what is *expected*."""
+    return b"p", _dumped([row, expected])
+
+
+def _dumped(value: object) -> bytes:
+    return json.dumps(value).encode("ascii")

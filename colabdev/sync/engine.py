@@ -1,26 +1,33 @@
-"""One sync from beginning to end: look at both sides, decide, send, and remember."""
+"""One sync from beginning to end: look at both sides, decide, carry over, and remember."""
 
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from colabdev.errors import ProtocolError
+from colabdev.errors import InputError, ProtocolError
 from colabdev.remote.transport import Transport
 from colabdev.sync.archive import Archive, open_archive
-from colabdev.sync.contents import Contents, Progress
-from colabdev.sync.ignore import ProjectRules
-from colabdev.sync.reconcile import Agreed, Digests, Plan, reconcile
+from colabdev.sync.contents import Contents, Meter, Progress, Sent
+from colabdev.sync.ignore import ProjectRules, chooser
+from colabdev.sync.incoming import Disk, screen
+from colabdev.sync.oneway import flipped, only_sent, overwritten, part_of
+from colabdev.sync.options import LIMIT as LIMIT
+from colabdev.sync.options import Mode, Options
+from colabdev.sync.reconcile import Agreed, Change, Digests, Limit, Plan, reconcile
 from colabdev.sync.replica import LocalReplica, Outcome, RemoteReplica, Replica
-from colabdev.sync.report import SyncReport
-from colabdev.sync.safety import check_not_emptied, checked_project
-from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot
+from colabdev.sync.report import Planned, SyncReport
+from colabdev.sync.safety import check_deletions, check_not_emptied, checked_project
+from colabdev.sync.settings import project_settings
+from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, shown
 
-LIMIT = 50_000_000
-# Within this time of a write another one may bear the same times (FAT counts in two seconds).
-_UNSETTLED_NS = 2_000_000_000
+# Within this time of a write another one may bear the same times: a laptop's disk may be FAT,
+# which counts in two seconds; a runtime is Linux, whose clock for files ticks every few ms.
+_UNSETTLED_HERE = 2_000_000_000
+_UNSETTLED_THERE = 50_000_000
+_NO_LIMIT = 1 << 62
 
 
 def sync(
@@ -29,127 +36,263 @@ def sync(
     remote_root: str,
     *,
     peer: str,
+    options: Options | None = None,
     progress: Progress | None = None,
-    limit: int = LIMIT,
     wait: float = 30.0,
     now: Callable[[], int] = time.time_ns,
 ) -> SyncReport:
-    """Send what differs from *project* to the folder *remote_root* of the machine *peer*.
+    """Make *project* and the folder *remote_root* of the machine *peer* agree.
 
-    Nothing is deleted, and nothing is overwritten there but what an earlier sync left. *progress*
-    hears bytes done and in all, *limit* is in bytes, *wait* in seconds (for another sync of the
-    same project), *now* in nanoseconds since 1970.
+    Nothing is overwritten or deleted on either side but what both agreed on last. *progress*
+    hears bytes done and in all, *wait* is in seconds (for another sync of the same project),
+    *now* in nanoseconds since 1970.
 
     Raises:
         InputError: *project* is no folder to sync.
-        SyncHalted: the project lost its contents, or another sync does not end.
+        SyncHalted: a side lost its contents, or half of them, or another sync does not end.
         RemoteFailure: the far side cannot take the files (kinds unwritable, full, root, ...).
         TransportError, ProtocolError: the connection or the far side gave out.
     """
     root = checked_project(project)
     with open_archive(root, peer, remote_root, wait=wait) as archive:
-        started = now()
-        rules = ProjectRules(root)
-        here = LocalReplica(root)
-        local = here.snapshot(rules)
-        check_not_emptied(root, local, len(archive.entries))
-        with RemoteReplica(transport, remote_root) as there:
-            remote = there.snapshot(rules)
-            plan = _decide(archive, here, there, local, remote, limit)
-            contents = Contents(root, plan.send, progress)
-            with contextlib.closing(contents.frames()) as frames:
-                outcomes = _by_path(there.apply(frames), contents) if plan.send else {}
-        _remember(archive, plan, contents, outcomes, started)
+        sync_ = _Sync(root, archive, options or Options(), now)
+        with RemoteReplica(transport, remote_root, archive.listing) as there:
+            sync_.look(there)
+            sync_.decide(there)
+            if not sync_.is_dry:
+                sync_.carry_out(there, progress)
+        return sync_.report()
+
+
+@dataclass(slots=True)
+class _Carried:
+    """What one way carried: the *contents* that went and what became of each, by path."""
+
+    contents: Contents
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+
+class _Sync:
+    """One sync under way; its steps come in the order of its methods."""
+
+    def __init__(
+        self, root: Path, archive: Archive, options: Options, now: Callable[[], int]
+    ) -> None:
+        self._root = root
+        self._archive = archive
+        self._options = options
+        self.is_dry = options.dry_run
+        self._started = now()
+        self._rules = ProjectRules(root, options.named)
+        self._chosen = chooser(options.named)
+        self._is_large = chooser(project_settings(root).large)
+        self._here = LocalReplica(root)
+        self._local = self._here.snapshot(self._rules)
+        self._remote = Snapshot()
+        self._plan = Plan()
+        self._fetched: _Carried | None = None
+        self._sent: _Carried | None = None
+        self._current: dict[str, Agreed] = {}  # what both sides hold now
+
+    def look(self, there: Replica) -> None:
+        self._remote = there.snapshot(self._rules)
+        if not self._options.named:
+            count = len(self._archive.entries)
+            check_not_emptied(self._root, self._local, self._remote, count, self._options.mode)
+
+    def decide(self, there: Replica) -> None:
+        """Reconcile, with the digests without which that cannot be finished."""
+        plan = self._reconcile()
+        if plan.ask_here or plan.ask_there:
+            known = Digests(self._here.digests(plan.ask_here), there.digests(plan.ask_there))
+            plan = self._reconcile(known)
+        plan = self._directed(plan)
+        named = bool(self._options.named)
+        screen(plan, self._local.entries, self._rules, Disk.of(self._root), named=named)
+        check_deletions(plan, self._local, self._remote, self._options)
+        self._plan = plan
+
+    def _directed(self, plan: Plan) -> Plan:
+        """Return *plan* as the mode and the named paths want it."""
+        options, here, there = self._options, self._local.entries, self._remote.entries
+        if options.mode is Mode.MIRROR:
+            plan = overwritten(plan, here, there, self._limit, deletes=True)
+        elif options.mode is Mode.PUSH:
+            plan = only_sent(plan, self._limit)
+            if options.force:
+                plan = overwritten(plan, here, there, self._limit, deletes=False)
+        elif options.mode is Mode.PULL:
+            plan = flipped(plan)
+            plan = only_sent(plan, self._limit)
+            if options.force:
+                plan = overwritten(plan, there, here, self._limit, deletes=False)
+            plan = flipped(plan)
+        if not options.named:
+            return plan
+        if not any(map(self._chosen, here.keys() | there.keys() | self._archive.entries.keys())):
+            names = ", ".join(map(shown, options.named))
+            raise InputError(
+                f"Nothing matches {names}, neither here nor on the runtime.",
+                "Patterns are those of .gitignore; put them in quotes: colabdev pull 'out/*.pt'",
+            )
+        return part_of(plan, self._chosen)
+
+    def carry_out(self, there: Replica, progress: Progress | None) -> None:
+        """Bring what there is to bring, then send; what is done is remembered at once."""
+        archive, plan = self._archive, self._plan
+        archive.listing = dict(self._remote.entries)
+        for path in plan.gone:
+            archive.entries.pop(path, None)
+        for path, agreed in plan.agreed.items():
+            base = archive.entries.get(path)
+            mine, theirs = agreed.here, agreed.there
+            if not base or mine != base.here:
+                mine = self._here_seen(mine)
+            if not base or theirs != base.there:
+                theirs = self._there_seen(theirs)
+            self._agree(path, Agreed(mine, theirs, agreed.digest))
+        meter = Meter(sum(map(_size, (*plan.fetch, *plan.send))), progress)
+        if plan.fetch:
+            self._fetched = _carry(there, self._here, plan.fetch, self._limit, meter)
+            for path, sent, became in _done(self._fetched):
+                pair = became and sent.entry and (became, self._there_seen(sent.entry))
+                self._agree(path, Agreed(*pair, sent.digest) if pair else None)
+            archive.save()
+        if plan.send:
+            self._sent = _carry(self._here, there, plan.send, self._limit, meter)
+            for path, sent, became in _done(self._sent):
+                if became:
+                    archive.listing[path] = became
+                else:
+                    archive.listing.pop(path, None)
+                pair = became and sent.entry and (self._here_seen(sent.entry), became)
+                self._agree(path, Agreed(*pair, sent.digest) if pair else None)
         archive.save()
-        return _report(archive, local, plan, contents, outcomes)
+
+    def _reconcile(self, digests: Digests | None = None) -> Plan:
+        unread = {left.path for left in (*self._local.skipped, *self._remote.skipped)}
+        return reconcile(
+            self._local.entries,
+            self._archive.entries,
+            self._remote.entries,
+            limit=self._limit,
+            digests=digests,
+            unread=unread,
+        )
+
+    def _limit(self, path: str) -> int:
+        if self._options.large or self._chosen(path) or self._is_large(path):
+            return _NO_LIMIT
+        return self._options.limit
+
+    def _agree(self, path: str, agreed: Agreed | None) -> None:
+        """Note what both sides hold at *path* from now on."""
+        if agreed:
+            self._current[path] = self._archive.entries[path] = agreed
+        else:
+            self._archive.entries.pop(path, None)
+
+    def _here_seen(self, entry: Entry) -> Entry:
+        return _settled(entry, self._started - _UNSETTLED_HERE)
+
+    def _there_seen(self, entry: Entry) -> Entry:
+        return _settled(entry, self._remote.now - _UNSETTLED_THERE)
+
+    def report(self) -> SyncReport:
+        """Return what was done and what was left alone."""
+        local, remote, plan = self._local, self._remote, self._plan
+        undecided = [
+            Left(path, "it changed, or could not be read, while it was compared")
+            for path in sorted({*plan.ask_here, *plan.ask_there})
+        ]
+        ways = [way for way in (self._fetched, self._sent) if way]
+        skipped = [left for way in ways for left in way.contents.skipped]
+        sent, deleted_there, sent_bytes = _tally(self._sent)
+        received, deleted_here, received_bytes = _tally(self._fetched)
+        return SyncReport(
+            planned=tuple(_planned(plan)) if self.is_dry else (),
+            sent=sent,
+            bytes=sent_bytes,
+            received=received,
+            received_bytes=received_bytes,
+            deleted_here=deleted_here,
+            deleted_there=deleted_there,
+            unchanged=sum(agreed.here.kind is Kind.FILE for agreed in plan.agreed.values()),
+            conflicts=(*plan.conflicts, *_left(ways, "changed")),
+            changed_here=tuple(plan.changed_here),
+            changed_there=tuple(plan.changed_there),
+            too_large=plan.too_large,
+            refused=(*plan.refused, *_left(ways, "refused")),
+            skipped=(*local.skipped, *remote.skipped, *skipped, *undecided),
+            notices=(self._archive.notice,) if self._archive.notice else (),
+            code_digest=_code_digest(self._current),
+        )
 
 
-def _decide(
-    archive: Archive,
-    here: Replica,
-    there: Replica,
-    local: Snapshot,
-    remote: Snapshot,
-    limit: int,
-) -> Plan:
-    """Reconcile, and ask both sides for the digests without which that cannot be finished."""
-    sides = (local.entries, archive.entries, remote.entries)
-    plan = reconcile(*sides, limit=limit)
-    if plan.ask_here or plan.ask_there:
-        known = Digests(here.digests(plan.ask_here), there.digests(plan.ask_there))
-        plan = reconcile(*sides, limit=limit, digests=known)
-    return plan
-
-
-def _by_path(outcomes: Iterable[Outcome], contents: Contents) -> dict[str, Outcome]:
-    """Return *outcomes* by path once they account for exactly what was sent."""
-    found = {outcome.path: outcome for outcome in outcomes}
-    whole = found.keys() == contents.sent.keys()
-    if not whole or any(o.state == "done" and o.entry is None for o in found.values()):
+def _carry(
+    source: Replica, target: Replica, changes: list[Change], most: Limit, meter: Meter
+) -> _Carried:
+    """Carry *changes* from one side to the other and hold it to account for every one of them."""
+    contents = source.contents(changes, most, meter)
+    with contextlib.closing(contents.frames()) as frames:
+        outcomes = {outcome.path: outcome for outcome in target.apply(frames)}
+    if outcomes.keys() != contents.sent.keys() or any(
+        outcome.state == "done" and (outcome.entry is None) != (contents.sent[path].entry is None)
+        for path, outcome in outcomes.items()
+    ):
         raise ProtocolError(
             "The runtime does not account for every file that was sent.", "Sync again."
         )
-    return found
+    return _Carried(contents, outcomes)
 
 
-def _remember(
-    archive: Archive,
-    plan: Plan,
-    contents: Contents,
-    outcomes: Mapping[str, Outcome],
-    started: int,
-) -> None:
-    for path in plan.gone:
-        del archive.entries[path]
-    for path, agreed in plan.agreed.items():
-        archive.entries[path] = replace(agreed, here=_settled(agreed.here, started))
-    for path, outcome in outcomes.items():
-        if outcome.entry:
-            sent = contents.sent[path]
-            archive.entries[path] = Agreed(
-                _settled(sent.entry, started), outcome.entry, sent.digest
-            )
+def _done(carried: _Carried) -> Iterator[tuple[str, Sent, Entry | None]]:
+    for path, outcome in carried.outcomes.items():
+        if outcome.state == "done":
+            yield path, carried.contents.sent[path], outcome.entry
 
 
-def _settled(entry: Entry, started: int) -> Entry:
+def _tally(carried: _Carried | None) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """Return the paths that were put, those that were taken away, and the bytes of the former."""
+    done = sorted(_done(carried), key=lambda done: done[0]) if carried else []
+    put = tuple(path for path, sent, _ in done if sent.entry)
+    gone = tuple(path for path, sent, _ in done if not sent.entry)
+    return put, gone, sum(sent.entry.size for _, sent, _ in done if sent.entry)
+
+
+def _left(ways: Iterable[_Carried], state: str) -> list[Left]:
+    return [
+        Left(outcome.path, outcome.reason)
+        for way in ways
+        for outcome in way.outcomes.values()
+        if outcome.state == state
+    ]
+
+
+def _planned(plan: Plan) -> Iterator[Planned]:
+    for changes, verbs in (
+        (plan.send, ("send", "delete there")),
+        (plan.fetch, ("fetch", "delete here")),
+    ):
+        for change in changes:
+            is_folder = change.entry is not None and change.entry.kind is Kind.DIRECTORY
+            yield Planned(verbs[change.entry is None], change.path, _size(change), is_folder)
+
+
+def _size(change: Change) -> int:
+    return change.entry.size if change.entry else 0
+
+
+def _settled(entry: Entry, since: int) -> Entry:
     """Return *entry*, or one that never equals it when a later write could bear the same times."""
     latest = max(entry.mtime_ns, entry.ctime_ns)
-    unsettled = entry.kind is Kind.FILE and latest > started - _UNSETTLED_NS
-    return replace(entry, ctime_ns=-1) if unsettled else entry
+    return replace(entry, ctime_ns=-1) if entry.kind is Kind.FILE and latest > since else entry
 
 
-def _report(
-    archive: Archive,
-    local: Snapshot,
-    plan: Plan,
-    contents: Contents,
-    outcomes: Mapping[str, Outcome],
-) -> SyncReport:
-    sent = [path for path, outcome in outcomes.items() if outcome.state == "done"]
-    changed = [Left(o.path, o.reason) for o in outcomes.values() if o.state == "changed"]
-    refused = [Left(o.path, o.reason) for o in outcomes.values() if o.state == "refused"]
-    undecided = [
-        Left(path, "it changed, or could not be read, while it was compared")
-        for path in sorted({*plan.ask_here, *plan.ask_there})
-    ]
-    return SyncReport(
-        sent=tuple(sent),
-        bytes=sum(contents.sent[path].entry.size for path in sent),
-        unchanged=sum(agreed.here.kind is Kind.FILE for agreed in plan.agreed.values()),
-        conflicts=(*plan.conflicts, *changed),
-        changed_there=tuple(plan.changed_there),
-        too_large=plan.too_large,
-        refused=(*plan.refused, *refused),
-        skipped=(*local.skipped, *contents.skipped, *undecided),
-        notices=(archive.notice,) if archive.notice else (),
-        code_digest=_code_digest(archive, local),
-    )
-
-
-def _code_digest(archive: Archive, local: Snapshot) -> str:
+def _code_digest(current: Mapping[str, Agreed]) -> str:
     digest = hashlib.sha256()
-    for path, agreed in sorted(archive.entries.items()):
-        if path in local.entries and agreed.here.kind is not Kind.DIRECTORY:
+    for path, agreed in sorted(current.items()):
+        if agreed.here.kind is not Kind.DIRECTORY:
             line = f"{path}\0{agreed.here.target}\0{agreed.digest}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

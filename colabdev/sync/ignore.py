@@ -9,7 +9,7 @@ not enter what is ignored, which is how git itself comes to its answer.
 import itertools
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any  # a run travels as JSON
@@ -35,7 +35,7 @@ DEFAULTS = (
     ".DS_Store",
     "Thumbs.db",
 )
-_FILES = (".gitignore", ".colabdevignore")  # the latter decides first
+IGNORE_FILES = (".gitignore", ".colabdevignore")  # the latter decides first
 _SPECIAL = re.compile(rb"[*?\[\\]")
 _CLASSES = {
     b"alnum": b"0-9A-Za-z",
@@ -63,18 +63,25 @@ class Pattern:
 
 
 class ProjectRules(Rules):
-    """The rules of the project at *root*, read folder by folder as a scan comes to them."""
+    """The rules of the project at *root*, read folder by folder as a scan comes to them.
 
-    def __init__(self, root: Path) -> None:
+    Paths that match *named* (patterns as in .gitignore) were asked for by the user: what the
+    project's own files say at its top does not leave them out.
+    """
+
+    def __init__(self, root: Path, named: Sequence[str] = ()) -> None:
         super().__init__()
         self._root = root
+        self._named = tuple(f"!{folder}" for line in named for folder in _way_to(line))
         self.add("", "", runs("\n".join(DEFAULTS).encode()))
         for folder in _folders_above(root):
             prefix = root.relative_to(folder).as_posix() + "/"
             self._read(folder, "", prefix, (".gitignore",))
 
     def enter(self, folder: str) -> None:
-        self._read(self._root / folder, folder, "", _FILES)
+        self._read(self._root / folder, folder, "", IGNORE_FILES)
+        if not folder and self._named:
+            self.add("", "", runs("\n".join(self._named).encode("utf-8", "surrogateescape")))
 
     def _read(self, folder: Path, base: str, prefix: str, names: tuple[str, ...]) -> None:
         for name in names:
@@ -92,6 +99,27 @@ class ProjectRules(Rules):
                 ) from error
             if found:
                 self.add(base, prefix, found)
+
+
+def chooser(patterns_: Sequence[str]) -> Callable[[str], bool]:
+    """Return what tells whether a path matches one of *patterns_*, or is below one that does."""
+    lines = "\n".join(patterns_).encode("utf-8", "surrogateescape")
+    rules = Rules([["", "", runs(lines)]])
+
+    def chosen(path: str) -> bool:
+        if rules.ignores(path, False) or rules.ignores(path, True):
+            return True
+        return "/" in path and chosen(path.rpartition("/")[0])
+
+    return chosen
+
+
+def _way_to(pattern: str) -> Iterator[str]:
+    """Yield the patterns of the folders that lead to *pattern*, and the pattern itself."""
+    parts = pattern.strip("/").split("/")
+    for count in range(1, len(parts)):
+        yield "/" + "/".join(parts[:count]) + "/"
+    yield pattern
 
 
 def is_ignored(root: Path, path: str) -> bool:

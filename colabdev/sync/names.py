@@ -1,10 +1,10 @@
 """What a project's folder is called on a runtime."""
 
-import tomllib
 import unicodedata
 from pathlib import Path
 
 from colabdev.errors import ConfigError
+from colabdev.sync.settings import project_settings
 from colabdev.sync.snapshot import shown
 
 _MAX_NAME = 200  # bytes; file systems take 255
@@ -17,7 +17,7 @@ def remote_name(project: Path) -> str:
         ConfigError: pyproject.toml cannot be read, or names something that is no folder's name.
     """
     root = project.expanduser().resolve()
-    given = _configured_name(root / "pyproject.toml")
+    given = project_settings(root).name
     if given is None:
         name = unicodedata.normalize("NFC", root.name)
         name = "".join(letter if _is_safe(letter) else "_" for letter in name)
@@ -30,21 +30,6 @@ def remote_name(project: Path) -> str:
         raise ConfigError(
             f"The name {shown(given)!r} in [tool.colabdev] of pyproject.toml names no folder.",
             "Use letters, digits, blanks, '-', '_' and '.', and start with a letter or digit.",
-        )
-    return name
-
-
-def _configured_name(file: Path) -> str | None:
-    try:
-        with file.open("rb") as stream:
-            name = tomllib.load(stream).get("tool", {}).get("colabdev", {}).get("name")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{shown(str(file))} cannot be read: {error}.", "Mend it.") from error
-    if name is not None and not isinstance(name, str):
-        raise ConfigError(
-            f"The name in [tool.colabdev] of {shown(str(file))} is no text.", "Mend it."
         )
     return name
 

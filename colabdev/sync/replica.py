@@ -1,28 +1,43 @@
 """The two sides of a sync behind one seam: a directory of this machine, or one elsewhere."""
 
 import contextlib
+import hashlib
 import os
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args  # frames hold JSON: anything, until checked
 
 from colabdev.errors import ProtocolError, RemoteFailure, SyncHalted
 from colabdev.payload import replica as wire
-from colabdev.remote.frames import Conversation, pack
+from colabdev.payload.replica import Frame
+from colabdev.remote.frames import Conversation
 from colabdev.remote.program import program
 from colabdev.remote.transport import Transport
-from colabdev.sync.contents import Frame
-from colabdev.sync.snapshot import Entry, Left, Snapshot, from_rows, parse_row, to_row
+from colabdev.sync.contents import (
+    Contents,
+    LocalContents,
+    Meter,
+    Sent,
+    bare_frames,
+    files_of,
+    header,
+)
+from colabdev.sync.reconcile import Change, Limit
+from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, from_rows, parse_row, to_row
 
 _MAX_LISTING = 2 * wire.MAX_JSON
-State = Literal["done", "changed", "refused"]
+State = Literal["done", "changed", "refused", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a change: *entry* is what stands there when it is done, *reason* why not."""
+    """What became of a change: *entry* is what stands there when it is done, *reason* why not.
+
+    A folder that should have gone is ``kept`` when it holds what is not synced.
+    """
 
     path: str
     state: State
@@ -39,6 +54,9 @@ class Replica(Protocol):
     def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
         """Return the SHA-256 of the files at *paths*, without those that changed since."""
 
+    def contents(self, changes: Sequence[Change], most: Limit, meter: Meter) -> Contents:
+        """Return what carries *changes* from here into the other tree; a file may have *most*."""
+
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
         """Stage the contents that *frames* carry, move them into place, and tell what became.
 
@@ -51,17 +69,20 @@ class Replica(Protocol):
 
 
 class LocalReplica:
-    """The tree at *root* on this machine."""
+    """The tree at *root* on this machine; *by_path* as in `payload.replica.Folder`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, by_path: bool = os.name == "nt") -> None:
         self._root = os.fspath(root)
+        self._by_path = by_path
         self._entries: Mapping[str, Entry] = {}
 
     def snapshot(self, rules: wire.Rules) -> Snapshot:
         problems: list[list[str]] = []
         with _local_failures():
+            wire.sweep(self._root)
             self._entries = from_rows(wire.scan(self._root, rules, problems))
-        return Snapshot(self._entries, tuple(Left(*problem) for problem in problems))
+        skipped = tuple(Left(*problem) for problem in problems)
+        return Snapshot(self._entries, skipped, time.time_ns())
 
     def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
         found = {}
@@ -71,8 +92,13 @@ class LocalReplica:
                 found[path] = digest
         return found
 
+    def contents(self, changes: Sequence[Change], most: Limit, meter: Meter) -> Contents:
+        return LocalContents(Path(self._root), changes, most, meter)
+
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
-        with _local_failures(), contextlib.closing(wire.Stage(self._root)) as stage:
+        with _local_failures():
+            stage = wire.Stage(self._root, self._by_path)
+        with _local_failures(), contextlib.closing(stage):
             for frame in frames:
                 stage.take(*frame)
             return [_outcome(row) for row in stage.apply()]
@@ -87,27 +113,38 @@ class LocalReplica:
 class RemoteReplica:
     """The tree at *root* (absolute) on the machine that *transport* reaches.
 
+    What it held when it was last seen, *known*, is not listed again if it is still the same.
     Whatever comes from there is checked before it is believed; a foreign or broken far side ends
     in a ProtocolError, one that says what went wrong in a RemoteFailure.
     """
 
-    def __init__(self, transport: Transport, root: str) -> None:
+    def __init__(
+        self, transport: Transport, root: str, known: Mapping[str, Entry] | None = None
+    ) -> None:
         self._root = root
+        self._known = known or {}
         self._process = transport.start(program("replica"))
         self._conversation = Conversation(self._process, "replica")
 
     def snapshot(self, rules: wire.Rules) -> Snapshot:
         # The request follows the program at once: no round trip for its hello.
-        request = {"root": self._root, "rules": rules.levels}
+        rows = [to_row(path, entry) for path, entry in self._known.items()]
+        known = wire.digest_of_rows(rows) if rows else ""
+        request = {"root": self._root, "rules": rules.levels, "known": known}
         with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
             self._conversation.send(b"q", wire.pack_json(request))
         self._conversation.greet()
         problems: list[Left] = []
+        end: dict[str, Any] = {}
         with _checked():
-            entries = from_rows(self._rows(problems))
-        return Snapshot(entries, tuple(problems))
+            entries: Mapping[str, Entry] = from_rows(self._rows(problems, end))
+            if known and end.get("same") is True:
+                if entries:
+                    raise ValueError("it lists files that are said to be known")
+                entries = self._known
+            return Snapshot(entries, tuple(problems), int(end["now"]))
 
-    def _rows(self, problems: list[Left]) -> Iterator[Any]:
+    def _rows(self, problems: list[Left], end: dict[str, Any]) -> Iterator[Any]:
         count = size = 0
         while True:
             kind, body = self._conversation.receive()
@@ -117,7 +154,8 @@ class RemoteReplica:
                 raise ValueError("its list of files has no end")
             rows = wire.load_json(text)
             if kind == b"S":
-                problems += [Left(str(path), str(reason)) for path, reason in rows[: wire.BATCH]]
+                problems += [Left(str(path), str(reason)) for path, reason in rows["problems"]]
+                end.update(rows)
                 return
             count += len(rows)
             if kind != b"s" or not rows or count > wire.MAX_ENTRIES:
@@ -136,9 +174,12 @@ class RemoteReplica:
                 found |= {path: answer[path] for path in batch if _is_digest(answer.get(path))}
         return found
 
+    def contents(self, changes: Sequence[Change], most: Limit, meter: Meter) -> Contents:
+        return RemoteContents(self._conversation, changes, most, meter)
+
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
         try:
-            for kind, body in _chunks(frames):
+            for kind, body in wire.pieces(frames):
                 self._conversation.send(kind, body)
             self._conversation.send(b".", b"")
         except RemoteFailure as error:
@@ -163,23 +204,81 @@ class RemoteReplica:
         self._process.close()
 
 
-def _chunks(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Gather *frames* into chunks worth compressing, and leave raw those that are not."""
-    chunk = bytearray()
-    for kind, body in frames:
-        chunk += pack(kind, body)
-        if len(chunk) >= wire.CHUNK:
-            yield _compressed(bytes(chunk))
-            chunk.clear()
-    if chunk:
-        yield _compressed(bytes(chunk))
+class RemoteContents:
+    """The contents of *changes* as the far side sends them, over *conversation*.
+
+    It sends files, and only those that were asked for; where they go, what they replace, and all
+    that has no contents is said here.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        changes: Sequence[Change],
+        most: Limit,
+        meter: Meter,
+    ) -> None:
+        self.sent: dict[str, Sent] = {}
+        self.skipped: list[Left] = []
+        self._conversation = conversation
+        self._changes = changes
+        self._most = most
+        self._meter = meter
+
+    def frames(self) -> Generator[Frame]:
+        yield from bare_frames(self._changes, self.sent)
+        wanted = {change.path: change for change in files_of(self._changes)}
+        if not wanted:
+            return
+        request = [[path, self._most(path)] for path in wanted]
+        self._conversation.send(b"g", wire.pack_json(request))
+        with _checked():
+            yield from self._files(wanted)
+        if wanted.keys() - self.sent.keys() - {left.path for left in self.skipped}:
+            raise ProtocolError("The runtime did not send every file it was asked for.")
+
+    def _files(self, wanted: dict[str, Change]) -> Iterator[Frame]:
+        at = ""  # the file that is under way
+        begun: Counter[str] = Counter()
+        entry: Entry | None = None
+        digest = hashlib.sha256()
+        while True:
+            piece, packed = self._conversation.receive()
+            if piece == b"G":
+                left = wire.unpack_json(packed)
+                self.skipped += [Left(p, str(why)[:200]) for p, why in left if p in wanted]
+                return
+            if piece not in (b"z", b"r"):
+                raise ValueError("it sent something that was not asked for")
+            for kind, body in wire.unpacked(piece, packed):
+                if kind == b"p" and not at:
+                    at, entry = parse_row(wire.load_json(body)[0])
+                    if at not in wanted or at in self.sent or entry.kind is not Kind.FILE:
+                        raise ValueError(f"it sent {at[:200]!r}, which was not asked for")
+                    if entry.size > self._most(at):
+                        raise ValueError(f"it sent more of {at[:200]!r} than was asked for")
+                    begun[at] += 1
+                    if begun[at] > wire.TRIES:
+                        raise ValueError(f"it sends {at[:200]!r} without end")
+                    digest = hashlib.sha256()
+                    yield _announced(wanted[at], entry)
+                    continue
+                if kind == b"c" and at:
+                    digest.update(body)
+                    self._meter.advance(len(body))
+                elif kind == b"f" and at:
+                    if body:
+                        self.sent[at] = Sent(entry, digest.hexdigest())
+                    at = ""
+                else:
+                    raise ValueError("its contents are out of order")
+                yield kind, body
 
 
-def _compressed(chunk: bytes) -> Frame:
-    probe = chunk[len(chunk) // 2 :][:4096]
-    if len(zlib.compress(probe)) > 0.95 * len(probe):
-        return b"r", chunk
-    return b"z", zlib.compress(chunk)
+def _announced(change: Change, entry: Entry) -> Frame:
+    assert change.entry, "only files were asked for"
+    row = to_row(change.path, replace(entry, executable=change.entry.executable))
+    return header(row, to_row(change.path, change.expected) if change.expected else None)
 
 
 def _outcome(row: Any) -> Outcome:

@@ -3,22 +3,43 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from colabdev.sync.snapshot import Left
+from colabdev.sync.snapshot import Left, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a sync would do: ``send``, ``fetch``, ``delete here`` or ``delete there`` a *path*.
+
+    *size* is in bytes, before compression.
+    """
+
+    action: str
+    path: str
+    size: int
+    is_folder: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a sync did and what it left alone.
+    """What a sync did, or with a dry run *planned*, and what it left alone.
 
-    *sent* are paths in order, *bytes* the size of their contents, *unchanged* counts files that
-    were the same already. *too_large* maps paths to sizes. *code_digest* is a SHA-256 over names
-    and contents of every file that both sides agree on, the same on every machine.
+    *sent* and *received* are paths in order, *bytes* and *received_bytes* the sizes of their
+    contents, *unchanged* counts files that were the same already. *changed_here* and
+    *changed_there* are what a one-way sync leaves alone. *too_large* maps paths to sizes.
+    *code_digest* is a SHA-256 over names and contents of every file that both sides agree on, the
+    same on every machine.
     """
 
+    planned: tuple[Planned, ...] = ()
     sent: tuple[str, ...] = ()
     bytes: int = 0
+    received: tuple[str, ...] = ()
+    received_bytes: int = 0
+    deleted_here: tuple[str, ...] = ()
+    deleted_there: tuple[str, ...] = ()
     unchanged: int = 0
     conflicts: tuple[Left, ...] = ()
+    changed_here: tuple[str, ...] = ()
     changed_there: tuple[str, ...] = ()
     too_large: Mapping[str, int] = field(default_factory=dict)
     refused: tuple[Left, ...] = ()
@@ -28,18 +49,44 @@ class SyncReport:
 
     def summary(self) -> str:
         """Return one line for the user."""
-        parts = [
-            f"{len(self.sent)} sent ({size_text(self.bytes)})" if self.sent else "nothing to send"
-        ]
+        parts = []
+        if self.planned:
+            up, down = (
+                sum(one.size for one in self.planned if one.action == action)
+                for action in ("send", "fetch")
+            )
+            parts.append(
+                f"{len(self.planned)} to do: at most {size_text(up)} up and {size_text(down)} down"
+            )
+        if self.sent:
+            parts.append(f"{len(self.sent)} sent ({size_text(self.bytes)})")
+        if self.received:
+            parts.append(f"{len(self.received)} received ({size_text(self.received_bytes)})")
+        if self.deleted_here:
+            parts.append(f"{len(self.deleted_here)} deleted here")
+        if self.deleted_there:
+            parts.append(f"{len(self.deleted_there)} deleted on the runtime")
+        parts = parts or ["nothing to do"]
         parts.append(f"{self.unchanged} unchanged")
-        left = len(self.too_large) + len(self.refused) + len(self.skipped)
+        if self.changed_here:
+            parts.append(f"{len(self.changed_here)} new or changed here")
         if self.changed_there:
             parts.append(f"{len(self.changed_there)} new or changed on the runtime")
+        left = len(self.too_large) + len(self.refused) + len(self.skipped)
         if left:
-            parts.append(f"{left} not sent")
+            parts.append(f"{left} left alone")
         if self.conflicts:
             parts.append(f"{len(self.conflicts)} in conflict")
         return ", ".join(parts)
+
+
+def plan_lines(report: SyncReport) -> list[str]:
+    """Return a line for each thing that a dry run has planned."""
+    return [
+        f"{one.action:<12} {shown(one.path)}"
+        + ("/" if one.is_folder else f"  {size_text(one.size)}" if one.size else "")
+        for one in report.planned
+    ]
 
 
 def size_text(size: int) -> str:

@@ -4,7 +4,11 @@ from pathlib import Path
 
 from colabdev import paths
 from colabdev.errors import InputError, SyncHalted
+from colabdev.sync.options import Mode, Options
+from colabdev.sync.reconcile import Change, Plan
 from colabdev.sync.snapshot import Snapshot, shown
+
+_FEW = 10  # so many may go without a question, however small the tree
 
 
 def checked_project(project: Path) -> Path:
@@ -33,15 +37,55 @@ def checked_project(project: Path) -> Path:
     return root
 
 
-def check_not_emptied(project: Path, local: Snapshot, archived: int) -> None:
-    """Halt when a tree that had *archived* entries at the last sync has none left.
+def check_not_emptied(
+    project: Path, local: Snapshot, remote: Snapshot, archived: int, mode: Mode
+) -> None:
+    """Halt when one of two trees that agreed on *archived* entries has none left.
 
     Raises:
-        SyncHalted: it has none; most often a disk is not mounted or a wrong folder was named.
+        SyncHalted: most often a disk is not mounted, or a wrong folder was named.
     """
+    name = shown(str(project))
     if archived and not local.entries:
         raise SyncHalted(
-            f"Nothing is left to sync in {shown(str(project))}, which had {archived} entries.",
+            f"Nothing is left to sync in {name}, which had {archived} entries.",
             "Is a disk not mounted, or a rule too wide? If all is meant to be gone, remove the "
             ".colabdev folder too.",
         )
+    if archived and not remote.entries and mode in (Mode.TWO_WAY, Mode.PULL):
+        raise SyncHalted(
+            f"Nothing is left on the runtime of {name}, which had {archived} entries there.",
+            "Send everything again: colabdev sync --mode push",
+        )
+
+
+def check_deletions(plan: Plan, local: Snapshot, remote: Snapshot, options: Options) -> None:
+    """Halt when *plan* takes away more than half of a tree, or mirrors, and nobody wants it.
+
+    Raises:
+        SyncHalted: nothing has been changed.
+    """
+    if options.sure or options.dry_run:
+        return
+    lost = [change for change in plan.send if change.expected]
+    if options.mode is Mode.MIRROR and lost:
+        gone = sum(map(_goes, lost))
+        text = (
+            f"The mirror deletes {gone} and replaces {len(lost) - gone} entries on the runtime, "
+            "whoever changed them last."
+        )
+        raise _halted(text, "colabdev sync --mode mirror --yes")
+    sides = ((plan.fetch, local, "here"), (plan.send, remote, "on the runtime"))
+    for changes, tree, where in sides:
+        count = sum(map(_goes, changes))
+        if count > _FEW and 2 * count > len(tree.entries):
+            text = f"This would delete {count} of {len(tree.entries)} entries {where}."
+            raise _halted(text, "colabdev sync --yes")
+
+
+def _halted(text: str, command: str) -> SyncHalted:
+    return SyncHalted(text, f"If that is meant: {command} (to see what it is about: --dry-run).")
+
+
+def _goes(change: Change) -> bool:
+    return change.entry is None

@@ -1,7 +1,7 @@
 """What a tree holds: its entries by path, as one side saw them at one moment."""
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any  # a row is JSON until it has been checked
 
@@ -42,10 +42,14 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every entry below a root by its relative POSIX path, and what could not be taken in."""
+    """Every entry below a root by its relative POSIX path, and what could not be taken in.
+
+    *now* is the clock of that machine, in nanoseconds, when the listing was done.
+    """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     skipped: tuple[Left, ...] = ()
+    now: int = 0
 
 
 def from_rows(rows: Iterable[Any]) -> dict[str, Entry]:
@@ -83,6 +87,18 @@ def to_row(path: str, entry: Entry) -> wire.Row:
         entry.executable,
         entry.target,
     ]
+
+
+def is_below(path: str, folders: Container[str]) -> bool:
+    """Tell whether *path* lies in one of *folders*, at any depth."""
+    return any(folder in folders for folder in folders_of(path))
+
+
+def folders_of(path: str) -> Iterator[str]:
+    """Yield the folders that *path* lies in, the innermost first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def shown(path: str) -> str:

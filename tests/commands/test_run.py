@@ -17,25 +17,18 @@ from colabdev import paths
 from colabdev.commands.connect import connect
 from colabdev.commands.jobs import attach, cancel_job, find_job, list_jobs
 from colabdev.commands.reporter import Silent
-from colabdev.commands.run import (
-    command_target,
-    follow_job,
-    project_root,
-    run_target,
-    script_target,
-)
+from colabdev.commands.run import run_target
+from colabdev.commands.target import command_target, project_root, script_target
 from colabdev.errors import (
     ColabdevError,
-    ConnectionLost,
     InputError,
     JobNotFound,
     RemoteFailure,
     SyncConflict,
 )
-from colabdev.jobs.client import cancel, jobs, new_job_id
-from colabdev.jobs.job import Event, JobSpec, JobState, Metric
+from colabdev.jobs.client import cancel
+from colabdev.jobs.job import Event, JobState, Metric
 from colabdev.remote.local import LocalTransport
-from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry
 from colabdev.results.run import RunState
 from colabdev.results.store import Results
@@ -300,7 +293,8 @@ def test_a_lost_job_is_recorded_as_lost(project: Path, home: Path) -> None:
 DRIVER = """
 import sys
 from colabdev.commands.reporter import Silent
-from colabdev.commands.run import command_target, run_target
+from colabdev.commands.run import run_target
+from colabdev.commands.target import command_target
 from colabdev.jobs.job import Output
 
 class Plain(Silent):
@@ -384,40 +378,6 @@ def test_a_killed_command_leaves_a_run_that_can_go_on(project: Path, home: Path)
     assert attach("last", Silent(), on="here").code == 4
     with Results() as results:
         assert results.run("last").state is RunState.FAILED
-
-
-@pytest.mark.sshd
-def test_a_cut_line_ends_with_the_way_back(
-    machine: StartedRuntime, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The connection dies under a running job: exit code 69, and attach brings all of it."""
-    runtime = connect(machine.connect_string, "colab", Silent()).runtime
-    gate = home / "gate"
-    server = psutil.Process(int((machine.home / ".colabdev" / "sshd" / "pid").read_text()))
-
-    def cut(_: Event) -> None:
-        for session in server.children(recursive=True):
-            if session.name().startswith("sshd"):
-                session.kill()
-
-    spec = JobSpec(
-        new_job_id(),
-        ("sh", "-c", f"echo ready; while [ ! -e '{gate}' ]; do sleep .02; done; echo on; exit 6"),
-        "~",
-        "cut",
-    )
-    with reach(runtime) as transport, pytest.raises(ConnectionLost) as caught:
-        follow_job(transport, spec, kind="run", runtime=runtime, reporter=Listening(cut))
-    assert caught.value.exit_code == 69
-    assert f"colabdev attach {spec.id}" in caught.value.hint
-    with Results() as results:
-        assert results.run(spec.id).state is RunState.INTERRUPTED
-    gate.touch()
-    reporter = Listening()
-    assert attach(spec.id, reporter).code == 6
-    assert output(reporter.events, "stdout") == b"ready\non\n"
-    with reach(runtime) as transport:
-        assert [job.state for job in jobs(transport)] == [JobState.FAILED]
 
 
 @pytest.mark.sshd

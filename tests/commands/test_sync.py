@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from colabdev.commands.reporter import Progress, Silent
-from colabdev.commands.sync import remote_root, sync_project
-from colabdev.errors import SyncConflict
+from colabdev.commands.sync import named_globs, named_paths, remote_root, sync_project
+from colabdev.errors import InputError, SyncConflict
 from colabdev.remote.local import LocalTransport
 from colabdev.remote.runtime import Runtime
+from colabdev.sync.ignore import chooser
+from colabdev.sync.options import Options
 
 
 class Recorder(Silent):
@@ -20,6 +22,7 @@ class Recorder(Silent):
         self.steps: list[str] = []
         self.progress: list[tuple[int, int | None]] = []
         self.warnings: list[tuple[str, str]] = []
+        self.messages: list[str] = []
 
     @contextlib.contextmanager
     def step(self, text: str) -> Iterator[Progress]:
@@ -28,6 +31,9 @@ class Recorder(Silent):
 
     def advance(self, done: int, total: int | None = None) -> None:
         self.progress.append((done, total))
+
+    def done(self, text: str) -> None:
+        self.messages.append(text)
 
     def warn(self, text: str, hint: str = "") -> None:
         self.warnings.append((text, hint))
@@ -57,11 +63,11 @@ def test_a_project_arrives_below_the_workspace(project: Path, runtime: Runtime) 
     assert (there / "train.py").read_text() == "print('hi')\n"
     assert report.sent == ("train.py",)
     assert reporter.progress == [(12, 12)]
-    assert reporter.steps == ["Syncing 내 프로젝트 to colab"]
+    assert reporter.steps == ["Syncing 내 프로젝트 with colab"]
     assert reporter.warnings == []
     assert report.summary() == "1 sent (12 B), 0 unchanged"
     again = sync_project(project, runtime, LocalTransport(), reporter)
-    assert again.summary() == "nothing to send, 1 unchanged"
+    assert again.summary() == "nothing to do, 1 unchanged"
 
 
 def test_a_conflict_ends_it_after_all_else(project: Path, runtime: Runtime) -> None:
@@ -71,8 +77,12 @@ def test_a_conflict_ends_it_after_all_else(project: Path, runtime: Runtime) -> N
     (there / "train.py").write_text("there")
     (project / "train.py").write_text("here, longer")
     (project / "new\x1b.py").write_text("new")
+    reporter = Recorder()
     with pytest.raises(SyncConflict, match=r"both sides: train\.py\.") as conflict:
-        sync_project(project, runtime, LocalTransport(), Silent())
+        sync_project(project, runtime, LocalTransport(), reporter)
+    assert reporter.messages == ["All else is synced: 1 sent (3 B), 0 unchanged, 1 in conflict."]
+    dry = sync_project(project, runtime, LocalTransport(), Silent(), options=Options(dry_run=True))
+    assert [left.path for left in dry.conflicts] == ["train.py"]
     assert conflict.value.exit_code == 3
     assert conflict.value.hint
     assert (there / "train.py").read_text() == "there"
@@ -85,14 +95,16 @@ def test_what_is_left_alone_is_named(project: Path, runtime: Runtime) -> None:
     for number in range(13):
         (project / f"out{number:02}").symlink_to("/etc")
     reporter = Recorder()
-    report = sync_project(project, runtime, LocalTransport(), reporter, limit=2_000)
+    report = sync_project(
+        project, runtime, LocalTransport(), reporter, options=Options(limit=2_000)
+    )
     texts = [text for text, _ in reporter.warnings]
-    assert texts[0] == "large\\n.bin was not sent: it has 2.5 kB, more than 2.0 kB."
-    assert texts[1].startswith("out00 was not sent: the link leads out")
-    assert texts[-1] == "3 more were not sent for such reasons."
+    assert texts[0] == "large\\n.bin was left alone: it has 2.5 kB, more than 2.0 kB."
+    assert texts[1].startswith("out00 was left alone: the link leads out")
+    assert texts[-1] == "3 more were left alone for such reasons."
     assert len(texts) == 12
     assert [number for number, (_, hint) in enumerate(reporter.warnings) if hint] == [0, 1]
-    assert report.summary() == "1 sent (12 B), 0 unchanged, 14 not sent"
+    assert report.summary() == "1 sent (12 B), 0 unchanged, 14 left alone"
 
 
 def test_a_damaged_archive_is_said(project: Path, runtime: Runtime) -> None:
@@ -104,3 +116,30 @@ def test_a_damaged_archive_is_said(project: Path, runtime: Runtime) -> None:
     sync_project(project, runtime, LocalTransport(), reporter)
     assert "cannot be read" in reporter.warnings[0][0]
     assert reporter.warnings[0][1] == ""
+
+
+def test_paths_become_patterns_that_name_them_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is typed beside a file means that file, whatever letters are in its name."""
+    (project / "sub").mkdir()
+    monkeypatch.chdir(project / "sub")
+    names = ["x*y", "[a]", "#1", "!2", "한글 이름 ", "back\\slash", "../train.py"]
+    chosen = chooser(named_paths(project, names))
+    for path in (*(f"sub/{name}" for name in names[:-1]), "train.py"):
+        assert chosen(path)
+    for path in ("sub/xay", "sub/a", "x*y", "sub/train.py", "sub", "sub/한글 이름"):
+        assert not chosen(path)
+    for wrong in ("..", "../..", "/etc/passwd", "../../x", ".."):
+        with pytest.raises(InputError) as refusal:
+            named_paths(project, [wrong])
+        assert refusal.value.hint
+
+
+def test_globs_name_single_things() -> None:
+    """A glob that means everything, or has a meaning of its own in .gitignore, is refused."""
+    assert named_globs(["*.pt", "out/", "/a b"]) == ("*.pt", "out/", "/a b")
+    for wrong in ("*", "**", "/", "**/*", "!x", "#x", "a\nb", "../x", " "):
+        with pytest.raises(InputError) as refusal:
+            named_globs([wrong])
+        assert refusal.value.hint

@@ -1,5 +1,6 @@
 """What the far side says is read strictly, and nothing it says can do harm."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from colabdev.errors import ProtocolError, RemoteError
 from colabdev.jobs.client import cancel, follow, jobs, start
-from colabdev.jobs.job import Exited, JobSpec, JobState, Metric, Output, Record
-from colabdev.jobs.wire import read_event, read_job
+from colabdev.jobs.job import Artifact, Dropped, Exited, JobSpec, JobState, Metric, Output, Record
+from colabdev.jobs.wire import Place, read_event, read_job, read_place
 from colabdev.remote.frames import pack
 from colabdev.remote.local import LocalProcess, LocalTransport
 
@@ -67,7 +68,7 @@ def test_any_frame_is_an_event_or_an_error(kind: bytes, body: bytes) -> None:
         event = read_event(kind, body, 0)
     except ProtocolError:
         return
-    assert isinstance(event, Output | Metric | Record | Exited)
+    assert isinstance(event, Output | Metric | Record | Artifact | Dropped | Exited)
 
 
 METRIC = {"v": 1, "kind": "metric", "metric": "loss", "value": 0.5}
@@ -123,6 +124,38 @@ def test_an_unknown_end_is_refused(body: bytes) -> None:
     """An exit that names no exit code ends in one sentence."""
     with pytest.raises(ProtocolError):
         read_event(b"x", body, 0)
+
+
+ARTIFACT = {"path": "out/한글.pt", "digest": "0" * 64, "size": 5}
+
+
+def test_a_file_is_read_as_it_is_told() -> None:
+    """Its path, digest and size; another event may say how much was dropped."""
+    event = read_event(b"a", json.dumps(ARTIFACT).encode(), 0)
+    assert event == Artifact("out/한글.pt", "0" * 64, 5)
+    assert read_event(b"d", b'{"dropped": 7}', 0) == Dropped(7)
+    assert read_place(b'{"offset": 1, "skip": 2, "end": 3}') == Place(1, 2, 3)
+
+
+@given(st.sampled_from(sorted(ARTIFACT)), VALUES)
+def test_a_file_told_otherwise_is_refused_or_harmless(field: str, value: Any) -> None:
+    """A digest is one, and a size is no negative number, whatever was said."""
+    try:
+        event = read_event(b"a", json.dumps(ARTIFACT | {field: value}).encode(), 0)
+    except ProtocolError:
+        return
+    assert isinstance(event, Artifact)
+    event.path.encode()
+    assert len(bytes.fromhex(event.digest)) == 32
+    assert 0 <= event.size < 2**63
+
+
+@given(st.binary() | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_any_place_is_one_or_an_error(body: bytes) -> None:
+    """No answer makes the reader fail in any other way."""
+    with contextlib.suppress(ProtocolError):
+        place = read_place(body)
+        assert min(place.offset, place.skip, place.end) >= 0
 
 
 class Liar(LocalTransport):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabdev.payload.jobs import Failure, whole_frames
+from colabdev.payload.jobs import Log as Reader
 from colabdev.payload.supervisor import MAX_BODY, Log, Report, frame, proper_row
 
 ROW = b'{"v": 1, "kind": "metric", "metric": "loss", "value": 1}'
@@ -93,12 +94,20 @@ def test_a_damaged_log_is_said_to_be_damaged() -> None:
             whole_frames(damaged)
 
 
-def test_the_log_keeps_what_was_there(tmp_path: Path) -> None:
-    """Frames are appended, and all are said to be written."""
-    path = tmp_path / "events"
-    path.write_bytes(b"before")
-    log = Log(str(path))
-    log.add(b"one", b"two")
-    assert log.flush()
-    log.close()
-    assert path.read_bytes() == b"beforeonetwo"
+@given(st.lists(st.binary(min_size=1, max_size=60), min_size=1), st.integers(64, 600))
+def test_the_log_drops_the_oldest_beyond_its_limit(bodies: list[bytes], limit: int) -> None:
+    """What is kept is the end of what was told, in whole frames, and not much more than allowed."""
+    told = [frame(b"o", body) for body in bodies]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Log(folder, limit)
+        for one in told:
+            log.add(one)
+        log.close()
+        with contextlib.closing(Reader(folder)) as reader:
+            kept = list(reader.frames(reader.end()))
+            begin, end = reader.begin(), reader.end()
+    bodies_kept = [body for _, kind, body in kept if kind == b"o"]
+    assert bodies_kept == bodies[len(bodies) - len(bodies_kept) :]
+    assert bodies_kept
+    assert end - begin <= limit + 2 * len(max(told, key=len)) + 40
+    assert begin == 0 or end - begin >= limit // 2

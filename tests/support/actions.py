@@ -56,6 +56,18 @@ def noise_bytes(seed: str, size: str, stream: str) -> bytes:
     return random.Random(seed + stream).randbytes(int(size))
 
 
+def numbers(seed: str, lines: str, trace: str, code: str) -> None:
+    """Note the start in *trace*, print numbered lines on both streams, and exit with *code*."""
+    count(trace)
+    chance = random.Random(seed)
+    for number in range(int(lines)):
+        print(f"out {number}")
+        print(f"err {number}", file=sys.stderr)
+        if chance.random() < 0.1:
+            time.sleep(0.02)
+    leave(code)
+
+
 def gate(*files: str) -> None:
     """Print a line with a plain print, wait until the file is there, and so on for each."""
     for number, name in enumerate(files):
@@ -91,6 +103,23 @@ def count(name: str) -> None:
     """Add one line to the file *name*."""
     with Path(name).open("a") as stream:
         stream.write("started\n")
+
+
+def checkpoints(size: str, folder: str, *files: str) -> None:
+    """Write a file of *size* random bytes, one rename or one piece after the other, per gate."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(files):
+        data = noise_bytes(str(number), size, "file")
+        final = Path(folder) / f"step-{number}.pt"
+        draft = final.with_suffix(".new") if number % 2 else final
+        with draft.open("wb") as stream:
+            for at in range(0, len(data), 1_000_000):
+                stream.write(data[at : at + 1_000_000])
+                stream.flush()
+                time.sleep(0.01)
+        draft.replace(final)
+        print(final)
+        wait_for(name)
 
 
 def measure(*files: str) -> None:
@@ -141,10 +170,12 @@ ACTIONS: dict[str, Callable[..., None]] = {
         die,
         show,
         noise,
+        numbers,
         gate,
         stubborn,
         background,
         count,
+        checkpoints,
         measure,
         measure_together,
         measure_at_the_end,

@@ -119,6 +119,10 @@ def _mistakes(node: ast.AST) -> Iterator[tuple[str, Change]]:
         yield from _constants(node)
     elif isinstance(node, ast.If | ast.IfExp | ast.While):
         yield "a negated condition", _set("test", ast.UnaryOp(ast.Not(), node.test))
+    elif isinstance(node, ast.With):
+        nothing = ast.parse("__import__('contextlib').nullcontext()", mode="eval").body
+        plain = [ast.withitem(nothing, item.optional_vars) for item in node.items]
+        yield f"without '{ast.unparse(node.items[0])}'", _set("items", plain)
     elif isinstance(node, ast.Return) and node.value is not None:
         yield "nothing returned", _set("value", ast.Constant(None))
     elif isinstance(node, ast.Call):

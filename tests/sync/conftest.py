@@ -12,6 +12,7 @@ from colabdev.remote.local import LocalTransport
 from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.transport import Transport
 from colabdev.sync.engine import sync
+from colabdev.sync.options import Options
 from colabdev.sync.report import SyncReport
 from tests.support.runtime import start_runtime
 
@@ -25,8 +26,11 @@ class Far:
     transport: Transport
     folder: Path
 
-    def sync(self, project: Path, *, limit: int = 1_000_000) -> SyncReport:
-        return sync(project, self.transport, str(self.folder), peer=PEER, limit=limit)
+    def sync(
+        self, project: Path, *, limit: int = 1_000_000, options: Options | None = None
+    ) -> SyncReport:
+        options = options or Options(limit=limit)
+        return sync(project, self.transport, str(self.folder), peer=PEER, options=options)
 
 
 @pytest.fixture

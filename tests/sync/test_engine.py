@@ -4,6 +4,7 @@ import json
 import mmap
 import os
 import random
+import shutil
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from colabdev.errors import ConfigError, InputError, RemoteFailure, SyncHalted
 from colabdev.sync.engine import sync
+from colabdev.sync.options import Options
 from colabdev.sync.snapshot import Left
 from tests.sync.conftest import PEER, Far
 from tests.sync.trees import Link, Tree, read, stages, write
@@ -70,30 +72,124 @@ def test_a_second_sync_sends_only_what_changed(project: Path, any_far: Far) -> N
     assert os.access(any_far.folder / "text", os.X_OK)
 
 
-def test_an_edit_there_is_never_overwritten(project: Path, any_far: Far) -> None:
-    """What was made or changed there stays, is counted, and is a conflict where both changed."""
-    write(project, {"a": b"a", "b": b"b", "c": b"c", "e": b"e"})
+def test_both_sides_become_the_same(project: Path, any_far: Far) -> None:
+    """Edits, new files and deletions of either side reach the other; a conflict stays on both."""
+    write(project, {name: name.encode() for name in ("a", "b", "c", "e", "f", "old/x", "old/y")})
     any_far.sync(project)
     (any_far.folder / "a").write_bytes(b"there")
     (any_far.folder / "b").write_bytes(b"there")
-    (any_far.folder / "checkpoints").mkdir()
-    (any_far.folder / "checkpoints/last.pt").write_bytes(b"weights")
+    (any_far.folder / "f").unlink()
+    write(any_far.folder, {"checkpoints/last.pt": b"weights" * 100_000, "run.sh": b"#!/bin/sh\n"})
+    (any_far.folder / "run.sh").chmod(0o755)
+    os.utime(any_far.folder / "run.sh", ns=(1, 1_234_567_890_123_456_789))
+    write(any_far.folder, {"empty": None, "link": Link("a"), "old/y": b"edited"})
     (project / "b").write_bytes(b"here")
     (project / "c").write_bytes(b"here too")
     (project / "e").unlink()
+    for name in ("old/x", "old/y"):
+        (project / name).unlink()
+    (project / "old").rmdir()
     report = any_far.sync(project)
     assert report.sent == ("c",)
+    assert report.received == (
+        "a",
+        "checkpoints",
+        "checkpoints/last.pt",
+        "empty",
+        "link",
+        "old",
+        "old/y",
+        "run.sh",
+    )
+    assert (report.deleted_here, report.deleted_there) == (("f",), ("e", "old/x"))
     assert report.conflicts == (Left("b", "it was changed here and there"),)
-    assert report.changed_there == ("a", "checkpoints/last.pt")
-    assert read(any_far.folder) == {
-        "a": b"there",
-        "b": b"there",
-        "c": b"here too",
-        "e": b"e",
-        "checkpoints": None,
-        "checkpoints/last.pt": b"weights",
-    }
     assert (project / "b").read_bytes() == b"here"
+    assert (any_far.folder / "b").read_bytes() == b"there"
+    assert {**read(project), "b": None} == {**read(any_far.folder), "b": None}
+    assert os.access(project / "run.sh", os.X_OK)
+    assert (project / "run.sh").stat().st_mtime_ns == 1_234_567_890_123_456_789
+    assert (stages(project), stages(any_far.folder)) == ([], [])
+    again = any_far.sync(project)
+    assert (again.sent, again.received, again.deleted_here, again.deleted_there) == ((),) * 4
+    assert again.conflicts == report.conflicts
+
+
+def test_a_conflict_ends_where_one_copy_is_taken_away(project: Path, far: Far) -> None:
+    """Whichever copy is deleted, the other one takes its place."""
+    write(project, {"a": b"a", "b": b"b"})
+    far.sync(project)
+    for root in (project, far.folder):
+        (root / "a").write_bytes(os.fsencode(root))
+        (root / "b").write_bytes(os.fsencode(root))
+    assert len(far.sync(project).conflicts) == 2
+    (project / "a").unlink()
+    (far.folder / "b").unlink()
+    report = far.sync(project)
+    assert (report.received, report.sent, report.conflicts) == (("a",), ("b",), ())
+    assert read(project) == read(far.folder)
+    assert read(project) == {"a": os.fsencode(far.folder), "b": os.fsencode(project)}
+
+
+def test_a_folder_with_what_is_ignored_stays_where_it_is(project: Path, far: Far) -> None:
+    """A folder taken away here stays there while something ignored is in it, and is not brought."""
+    write(project, {"src/a.py": b"a", "b": b"b"})
+    far.sync(project)
+    write(far.folder, {"src/__pycache__/a.pyc": b"compiled"})
+    (project / "src/a.py").unlink()
+    (project / "src").rmdir()
+    assert far.sync(project).deleted_there == ("src/a.py",)
+    again = far.sync(project)
+    assert (again.received, again.deleted_there, again.conflicts) == ((), (), ())
+    assert not (project / "src").exists()
+    (far.folder / "src/__pycache__/a.pyc").unlink()
+    (far.folder / "src/__pycache__").rmdir()
+    assert far.sync(project).deleted_there == ("src",)
+
+
+def test_rules_are_only_taken_from_here(project: Path, far: Far) -> None:
+    """A runtime cannot make the laptop send what its project keeps from it."""
+    write(project, {".gitignore": b".env\n", ".env": b"secret", "a": b"a"})
+    far.sync(project)
+    write(far.folder, {".gitignore": b"", "sub/.colabdevignore": b"!.env\n"})
+    (far.folder / ".gitignore").write_bytes(b"")
+    report = far.sync(project)
+    reason = "rules about what is synced are only taken from here"
+    assert report.refused == (
+        Left(".gitignore", reason),
+        Left("sub/.colabdevignore", reason),
+    )
+    (far.folder / ".gitignore").unlink()
+    assert far.sync(project).refused[0] == Left(".gitignore", reason)
+    assert (project / ".gitignore").read_bytes() == b".env\n"
+    assert not (far.folder / ".env").exists()
+
+
+def test_a_runtime_that_lost_everything_halts(project: Path, far: Far) -> None:
+    """A folder there that was emptied or is gone is no wish to delete the project."""
+    write(project, {"a": b"a", "b": b"b"})
+    far.sync(project)
+    shutil.rmtree(far.folder)
+    with pytest.raises(SyncHalted, match="Nothing is left on the runtime") as halt:
+        far.sync(project)
+    assert halt.value.hint
+    assert read(project) == {"a": b"a", "b": b"b"}
+
+
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_a_deletion_of_more_than_half_is_asked_for(side: str, project: Path, far: Far) -> None:
+    """Where more than half of a tree would go nothing is done, unless that is meant."""
+    write(project, {f"{number:02}": b"x" for number in range(20)})
+    far.sync(project)
+    for number in range(11):
+        ((project if side == "here" else far.folder) / f"{number:02}").unlink()
+    with pytest.raises(SyncHalted, match="delete 11 of 20") as halt:
+        far.sync(project)
+    assert halt.value.hint
+    assert len(read(project)) + len(read(far.folder)) == 29
+    report = far.sync(project, options=Options(sure=True))
+    assert len(report.deleted_here) + len(report.deleted_there) == 11
+    assert read(project) == read(far.folder)
+    assert len(read(project)) == 9
 
 
 def test_an_edit_there_that_hides_itself_is_found(project: Path, far: Far) -> None:
@@ -122,14 +218,13 @@ def test_the_same_edit_on_both_sides_is_no_conflict(project: Path, far: Far) -> 
 
 
 def test_a_first_sync_onto_files_that_are_there(project: Path, any_far: Far) -> None:
-    """Equal files agree without being sent, different ones are conflicts, others stay."""
+    """Equal files agree without being sent, different ones are conflicts, others travel."""
     write(project, {"same": b"same", "other": b"here!", "mine": b"m"})
     any_far.folder.mkdir(parents=True)
     write(any_far.folder, {"same": b"same", "other": b"there", "theirs": b"t"})
     report = any_far.sync(project)
-    assert report.sent == ("mine",)
+    assert (report.sent, report.received) == (("mine",), ("theirs",))
     assert report.conflicts == (Left("other", "it differs here and there"),)
-    assert report.changed_there == ("theirs",)
     assert (any_far.folder / "other").read_bytes() == b"there"
 
 
@@ -179,7 +274,7 @@ def test_ignored_paths_are_not_sent_nor_counted(project: Path, any_far: Far) -> 
         "sub/.gitignore",
         "sub/wanted.pt",
     }
-    assert report.changed_there == ("made",)
+    assert report.received == ("made",)
 
 
 def test_what_cannot_go_is_named(project: Path, any_far: Far) -> None:
@@ -213,31 +308,27 @@ def test_a_link_there_is_never_written_through(project: Path, any_far: Far, fold
     (any_far.folder / "data").symlink_to(outside)
     (any_far.folder / "file").symlink_to(outside / "x")
     report = any_far.sync(project)
-    assert [left.path for left in report.conflicts] == ["data", "file"]
+    assert [left.path for left in report.refused] == ["data", "file"]
     assert read(outside) == {"x": b"precious"}
     assert (any_far.folder / "data").is_symlink()
 
 
-def test_what_we_left_may_change_its_kind(project: Path, far: Far) -> None:
-    """A file becomes a link, a link a file, a file a folder; a folder there is not replaced."""
-    write(project, {"a": b"a", "b": Link("a"), "c": b"c", "d/x": b"x"})
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_what_both_had_may_change_its_kind(side: str, project: Path, far: Far) -> None:
+    """On either side a file becomes a link, a link a file, a file a folder, a folder a file."""
+    write(project, {"a": b"a", "b": Link("a"), "c": b"c", "d/x": b"x", "d/e/y": b"y"})
     far.sync(project)
+    root = project if side == "here" else far.folder
     for name in ("a", "b", "c"):
-        (project / name).unlink()
-    (project / "d/x").unlink()
-    (project / "d").rmdir()
-    write(project, {"a": Link("b"), "b": b"b", "c/y": b"y", "d": b"file now"})
+        (root / name).unlink()
+    shutil.rmtree(root / "d")
+    write(root, {"a": Link("b"), "b": b"b", "c/y": b"y", "d": b"file now"})
     report = far.sync(project)
-    assert report.sent == ("a", "b", "c", "c/y")
-    assert report.conflicts == (Left("d", "it is a folder there and none here"),)
-    assert read(far.folder) == {
-        "a": Link("b"),
-        "b": b"b",
-        "c": None,
-        "c/y": b"y",
-        "d": None,
-        "d/x": b"x",
-    }
+    assert (report.sent or report.received) == ("a", "b", "c", "c/y", "d")
+    assert (report.deleted_there or report.deleted_here) == ("d/e", "d/e/y", "d/x")
+    assert report.conflicts == ()
+    assert read(far.folder) == read(project)
+    assert read(project) == {"a": Link("b"), "b": b"b", "c": None, "c/y": b"y", "d": b"file now"}
 
 
 def test_permissions_there_are_kept(project: Path, far: Far) -> None:
@@ -320,6 +411,9 @@ def test_a_fresh_machine_gets_everything(project: Path, far: Far, folder: Path) 
     assert sync(project, far.transport, str(elsewhere), peer="f" * 32).sent == ("a",)
     moved = folder / "moved"
     assert sync(project, far.transport, str(moved), peer=PEER).sent == ("a",)
+    shutil.rmtree(far.folder)
+    report = sync(project, far.transport, str(far.folder), peer="e" * 32)
+    assert (report.sent, report.deleted_here) == (("a",), ())
 
 
 def test_an_unreadable_archive_is_said_and_put_aside(project: Path, far: Far) -> None:
@@ -338,14 +432,14 @@ def test_an_unreadable_archive_is_said_and_put_aside(project: Path, far: Far) ->
 
 
 def test_the_archive_forgets_what_is_gone_on_both_sides(project: Path, far: Far) -> None:
-    """A path that neither side has any more is in no archive; one that is there still is."""
-    write(project, {"gone": b"g", "kept there": b"k", "kept": b"k"})
+    """A path that neither side has any more is in no archive, whoever took it away."""
+    write(project, {"gone": b"g", "gone here": b"k", "kept": b"k"})
     far.sync(project)
-    for path in (project / "gone", project / "kept there", far.folder / "gone"):
+    for path in (project / "gone", project / "gone here", far.folder / "gone"):
         path.unlink()
     far.sync(project)
     archive = json.loads((project / ".colabdev" / "sync" / f"{PEER}.json").read_text())
-    assert sorted(here[0] for here, _, _ in archive["entries"]) == ["kept", "kept there"]
+    assert sorted(here[0] for here, _, _ in archive["entries"]) == ["kept"]
 
 
 def test_a_project_that_lost_everything_halts(project: Path, far: Far) -> None:

@@ -10,34 +10,35 @@ import pytest
 from colabdev.errors import ProtocolError, RemoteError, RemoteFailure, SyncHalted
 from colabdev.payload import replica as wire
 from colabdev.remote.local import LocalProcess, LocalTransport
-from colabdev.sync.contents import Contents
+from colabdev.sync.contents import LocalContents, Meter, Sent, bare_frames
 from colabdev.sync.engine import sync
 from colabdev.sync.reconcile import Change
 from colabdev.sync.replica import LocalReplica, Outcome, RemoteReplica, Replica
 from colabdev.sync.snapshot import Entry, Kind, from_rows, shown
 from tests.sync.conftest import PEER, Far
-from tests.sync.trees import Link, read, stages, write
+from tests.sync.trees import Link, Tree, read, stages, write
 
 # --- the twins
 
 
-@pytest.fixture(params=["directory", "elsewhere"])
+@pytest.fixture(params=["directory", "by path", "elsewhere"])
 def replica(request: pytest.FixtureRequest, far: Far) -> Iterator[Replica]:
-    """Lend the folder of *far* as each of the two bindings."""
+    """Lend the folder of *far* as each of the two bindings, the first in both of its ways."""
     far.folder.mkdir(parents=True)
     with (
-        LocalReplica(far.folder)
-        if request.param == "directory"
-        else RemoteReplica(far.transport, str(far.folder))
+        RemoteReplica(far.transport, str(far.folder))
+        if request.param == "elsewhere"
+        else LocalReplica(far.folder, by_path=request.param == "by path")
     ) as lent:
         yield lent
 
 
-def put(project: Path, paths: Sequence[str], there: dict[str, Entry]) -> Contents:
+def put(project: Path, paths: Sequence[str], there: dict[str, Entry]) -> LocalContents:
     """Return the contents that carry *paths* of *project* onto what is *there*."""
     with LocalReplica(project) as here:
         entries = here.snapshot(wire.Rules()).entries
-    return Contents(project, [Change(path, entries[path], there.get(path)) for path in paths])
+    changes = [Change(path, entries[path], there.get(path)) for path in paths]
+    return LocalContents(project, changes, lambda _path: 1_000_000, Meter())
 
 
 def test_a_snapshot_tells_what_is_there(replica: Replica, far: Far) -> None:
@@ -78,14 +79,62 @@ def test_applying_tells_what_became(replica: Replica, far: Far, project: Path) -
     outcomes = {outcome.path: outcome for outcome in replica.apply(contents.frames())}
     done = {path for path, outcome in outcomes.items() if outcome.state == "done"}
     assert done == {"d", "d/x", "l", "new", "old"}
-    assert outcomes["moved"] == Outcome(
-        "moved", "changed", None, "it was changed there during the sync"
-    )
+    assert outcomes["moved"] == Outcome("moved", "changed", None, "it was changed during the sync")
     with LocalReplica(far.folder) as after:
         entries = after.snapshot(wire.Rules()).entries
     assert all(outcomes[path].entry == entries[path] for path in done)
     assert read(far.folder) == {**read(project), "moved": b"meanwhile"}
     assert stages(far.folder) == []
+
+
+def test_contents_travel_from_one_to_the_other(replica: Replica, far: Far, project: Path) -> None:
+    """What is asked of a tree arrives in another one as it stands; what cannot come is told."""
+    tree: Tree = {
+        "a": b"a" * 700_000,
+        "d/x": b"x",
+        "l": Link("a"),
+        "e": None,
+        "gone": b"g",
+        "grew": b"g",
+    }
+    write(far.folder, tree)
+    entries = replica.snapshot(wire.Rules()).entries
+    (far.folder / "gone").unlink()
+    (far.folder / "grew").write_bytes(b"far more than it may have")
+    changes = [Change(path, entries[path], None) for path in sorted(entries)]
+    steps: list[int] = []
+    meter = Meter(0, lambda done, _total: steps.append(done))
+    contents = replica.contents(changes, lambda path: 10 if path == "grew" else 10**6, meter)
+    with LocalReplica(project) as here:
+        outcomes = here.apply(contents.frames())
+    assert {outcome.path for outcome in outcomes} == contents.sent.keys() == {*read(project)}
+    assert [left.path for left in contents.skipped] == ["gone", "grew"]
+    assert read(project) == {k: v for k, v in read(far.folder).items() if k != "grew"}
+    assert steps[-1] == 700_001
+    assert contents.sent["a"].digest == hashlib.sha256(b"a" * 700_000).hexdigest()
+
+
+def test_nothing_is_taken_away_but_what_is_expected(replica: Replica, far: Far) -> None:
+    """What changed since the listing, or holds something, stays; what is gone already is gone."""
+    write(far.folder, {"a": b"a", "b": b"b", "c": b"c", "d/x": b"x", "d/y": b"y", "e": None})
+    entries = replica.snapshot(wire.Rules()).entries
+    (far.folder / "b").write_bytes(b"changed")
+    (far.folder / "c").unlink()
+    (far.folder / "d/y").unlink()
+    (far.folder / "d/y").symlink_to("x")
+    sent: dict[str, Sent] = {}
+    changes = [Change(path, None, entry) for path, entry in entries.items()]
+    outcomes = {one.path: one.state for one in replica.apply(bare_frames(changes, sent))}
+    assert outcomes == {
+        "a": "done",
+        "b": "changed",
+        "c": "done",
+        "d": "kept",
+        "d/x": "done",
+        "d/y": "changed",
+        "e": "done",
+    }
+    assert read(far.folder) == {"b": b"changed", "d": None, "d/y": Link("x")}
 
 
 def test_contents_that_arrive_damaged_change_nothing(
@@ -112,13 +161,14 @@ def test_a_folder_that_is_gone_is_one_sentence(folder: Path) -> None:
 # --- a far side that lies
 
 PRELUDE = (
-    "import itertools, json, os, struct, sys, zlib\n"
+    "import hashlib, itertools, json, os, struct, sys, zlib\n"
     "out = sys.stdout.buffer\n"
     "def send(kind, body): out.write(struct.pack('>cI', kind, len(body)) + body); out.flush()\n"
     "def pack(value): return zlib.compress(json.dumps(value).encode())\n"
     "def rows(*found): send(b's', pack(list(found)))\n"
     "def row(path, kind='f', size=1, mtime=0, ctime=0, bit=False, target=''):\n"
     "    return [path, kind, size, mtime, ctime, bit, target]\n"
+    "def end(): send(b'S', pack({'problems': [], 'now': 1}))\n"
     "def drain():\n"
     "    while os.read(0, 65536): pass\n"
     "def receive():\n"
@@ -128,7 +178,16 @@ PRELUDE = (
     "def drain_to_end():\n"
     "    while receive() != b'.': pass\n"
     "def outcome(value):\n"
-    "    send(b'S', pack([])); drain_to_end(); send(b'a', pack([value])); send(b'.', b'')\n"
+    "    end(); drain_to_end(); send(b'a', pack([value])); send(b'.', b'')\n"
+    "def frame(kind, body): return struct.pack('>cI', kind, len(body)) + body\n"
+    "def put(*words, **more):\n"
+    "    return frame(b'p', json.dumps([row(*words, **more), None]).encode())\n"
+    "data = frame(b'c', b'x')\n"
+    "done = frame(b'f', hashlib.sha256(b'x').digest())\n"
+    "def give(contents, left=()):\n"
+    "    rows(row('t')); end()\n"
+    "    assert receive() == b'g'\n"
+    "    send(b'r', contents); send(b'G', pack(left)); drain_to_end()\n"
     "out.write(b'\\0colabdev replica 1\\n')\n"
     "receive()\n"
 )
@@ -169,18 +228,34 @@ LIES = {
     "a damaged error": "send(b'E', b'{}')",
     "an error": 'send(b\'E\', b\'{"kind": "k", "message": "m", "hint": 7}\')',
     "problems of no form": "send(b'S', pack([7]))",
-    "no outcome": "send(b'S', pack([])); drain_to_end(); send(b'.', b'')",
+    "no outcome": "end(); drain_to_end(); send(b'.', b'')",
     "an outcome of nothing": "outcome(['other', 'done', row('other'), ''])",
     "an outcome without entry": "outcome(['a', 'done', None, ''])",
     "an outcome of no state": "outcome(['a', 'fine', row('a'), ''])",
     "an outcome of no form": "outcome(7)",
-    "gone before the contents": "send(b'S', pack([])); os.close(0)",
+    "gone before the contents": "end(); os.close(0)",
     "an error among the contents": (
-        "send(b'S', pack([])); os.read(0, 9)\n"
+        "end(); os.read(0, 9)\n"
         "send(b'E', json.dumps({'kind': 'full', 'message': 'm', 'hint': ''}).encode())"
     ),
-    "digests of no form": "rows(row('a', size=6)); send(b'S', pack([])); send(b'D', pack([1]))",
-    "digests unasked": "rows(row('a', size=6)); send(b'S', pack([])); send(b'a', pack({}))",
+    "a file nobody asked for": "give(put('b') + data + done)",
+    "a path that climbs": "give(put('../x') + data + done)",
+    "a link for a file": "give(put('t', 'l', 0, target='/etc'))",
+    "a folder for a file": "give(put('t', 'd', 0))",
+    "a file that grew beyond all bounds": "give(put('t', size=10 ** 15) + data + done)",
+    "more than was announced": "give(put('t') + data + data + done)",
+    "less than was announced": "give(put('t') + done)",
+    "another content": "give(put('t') + frame(b'c', b'y') + done)",
+    "the same file twice": "give((put('t') + data + done) * 2)",
+    "half a file": "give(put('t') + data)",
+    "something taken away": "give(frame(b'x', json.dumps(['a', row('a')]).encode()))",
+    "contents of no file": "give(data + done)",
+    "no contents at all": "give(b'')",
+    "a bomb for contents": "rows(row('t')); end(); send(b'z', zlib.compress(bytes(20_000_000)))",
+    "contents for ever": "give(b''.join(put('t') + frame(b'f', b'') for _ in range(9)) + put('u'))",
+    "leftovers of no form": "give(b'', 7)",
+    "digests of no form": "rows(row('a', size=6)); end(); send(b'D', pack([1]))",
+    "digests unasked": "rows(row('a', size=6)); end(); send(b'a', pack({}))",
 }
 
 
@@ -190,11 +265,10 @@ ENDLESS = {
         "for n in itertools.count(): rows(*(row(f'{n}-{m}') for m in range(20_000)))"
     ),
     "endless names": (
-        "for n in range(20): rows(*(row(f'{n}-{m}' + 'x' * 4000) for m in range(4000)))\n"
-        "send(b'S', pack([]))"
+        "for n in range(20): rows(*(row(f'{n}-{m}' + 'x' * 4000) for m in range(4000)))\nend()"
     ),
     "outcomes for ever": (
-        "send(b'S', pack([])); drain_to_end()\n"
+        "end(); drain_to_end()\n"
         "for _ in itertools.count():\n"
         "    send(b'a', pack([['a', 'done', row('a'), '']] * 20_000))"
     ),
@@ -219,7 +293,7 @@ def test_a_far_side_that_lies_is_found_out(lie: str, project: Path, far: Far) ->
     """
     write(project, {"a": b"honest"})
     before = read(project.parent)
-    with pytest.raises(RemoteError) as failure:
+    with pytest.raises((RemoteError, SyncHalted)) as failure:
         sync(project, Liar(PRELUDE + LIES[lie]), str(far.folder), peer=PEER)
     assert failure.value.message
     assert len(failure.value.message) < 1000
@@ -263,7 +337,7 @@ def test_a_lying_digest_costs_only_the_liar(project: Path, far: Far) -> None:
     write(project, {"a": b"honest"})
     digest = hashlib.sha256(b"honest").hexdigest()
     script = PRELUDE + (
-        "rows(row('a', size=6)); send(b'S', pack([])); receive()\n"
+        "rows(row('a', size=6)); end(); receive()\n"
         f"send(b'D', pack({{'a': '{digest}', '../x': '{digest}'}}))"
     )
     assert sync(project, Liar(script), str(far.folder), peer=PEER).unchanged == 1

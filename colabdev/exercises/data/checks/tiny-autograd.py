@@ -74,7 +74,7 @@ def check_relu_and_power(learner, t):
                 f"{number:.3g}에서 relu: 0보다 크면 1, 아니면 0.",
             ),
         )
-    for exponent in (2, 3, -1, 0.5):
+    for exponent in (2, 3, -1, 0.5, 0):
         number = t.random.uniform(0.5, 3)
         x, reference = learner.Value(number), _leaf(number)
         (x**exponent).backward()

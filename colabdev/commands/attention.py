@@ -1,0 +1,141 @@
+"""What a command heeds while it waits for a job: Ctrl-C, and a line that breaks."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import FrameType
+from typing import Any, Self, TypeVar  # what signal.getsignal returns
+
+from colabdev.commands.reporter import Reporter
+from colabdev.jobs.client import cancel
+from colabdev.jobs.job import Dropped, Event, Exited, Job, Output
+from colabdev.jobs.line import Line
+from colabdev.sync.report import size_text
+
+TICK = 0.1  # seconds between looks at what goes on
+_BLIP = 1.0  # seconds that a line may be broken before it is worth a word
+
+_Value = TypeVar("_Value")
+
+
+class Attention:
+    """Counts Ctrl-C in its block instead of raising, so that none cuts an event in two.
+
+    The first one asks the job to stop, as soon as it runs and the line holds; after the second
+    the user has *left*. Outside of the main thread, and where Ctrl-C is ignored, nothing changes,
+    nor does it for one who merely looks on (not *stopping*).
+    """
+
+    def __init__(self, line: Line, reporter: Reporter, *, stopping: bool = True) -> None:
+        self._line = line
+        self._stopping = stopping
+        self._reporter = reporter
+        self._pressed = 0
+        self._warned = False
+        self._asked: Future[Job] | None = None
+        self._before: Any = None
+        self._inside = False  # the job's stderr stopped in the middle of a line
+        self._held: list[Callable[[], None]] = []
+        self._reconnecting: contextlib.ExitStack | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether the user wants to be left alone by the job."""
+        return self._pressed > 1
+
+    def wait(self, call: Callable[[], _Value]) -> _Value | None:
+        """Return what *call* returns, None when the user left before; it goes on beside us then."""
+        future = beside(call)
+        while not self.left:
+            with contextlib.suppress(TimeoutError):
+                return future.result(TICK)
+            self.look()
+        return None
+
+    def look(self, job: Job | None = None) -> None:
+        """Act on what happened since: *job* is the one to stop when Ctrl-C was pressed.
+
+        Raises:
+            ColabdevError: the job cannot be asked to stop.
+        """
+        if self._pressed and not self._warned:
+            self._warned = True
+            self._reporter.warn("The job is asked to stop.", "Ctrl-C again leaves it running.")
+        if self._pressed and job and not self._asked:
+            # Beside, so that a second Ctrl-C counts even when the line is dead.
+            wish = job.id
+            self._asked = beside(lambda: self._line.persist(lambda line: cancel(line, wish)))
+        if self._asked and self._asked.done() and (error := self._asked.exception()):
+            raise error
+        self._watch_line()
+
+    def heard(self, event: Event) -> None:
+        """Pass on what the job tells; what we have to say ourselves waits for the line's end."""
+        self._reporter.event(event)
+        if isinstance(event, Dropped):
+            lost = f"{size_text(event.size)} of what the job told are gone"
+            hint = "Its log keeps the newest only; give it more room with --log-limit."
+            self.say(lambda: self._reporter.warn(f"{lost}, the oldest.", hint))
+        if isinstance(event, Output) and event.stream == "stderr" and event.data:
+            self._inside = not event.data.endswith(b"\n")
+        if isinstance(event, Exited):
+            self._inside = False
+        self.say()
+
+    def _watch_line(self) -> None:
+        since = self._line.broken_since
+        alias = self._line.runtime.alias
+        if since is None and self._reconnecting:
+            self._reconnecting.close()
+            self._reconnecting = None
+            self.say(lambda: self._reporter.done(f"Connected to {alias} again."))
+        elif since and not self._reconnecting and time.time() - since > _BLIP:
+            begun = f"reconnecting since {time.strftime('%H:%M:%S', time.localtime(since))}"
+            self.say(
+                lambda: self._reporter.warn(
+                    f"The connection to {alias} broke; {begun}.", "The job goes on meanwhile."
+                )
+            )
+            self._reconnecting = contextlib.ExitStack()
+            self._reconnecting.enter_context(self._reporter.step(f"{alias}: {begun}"))
+
+    def say(self, *words: Callable[[], None]) -> None:
+        """Call *words* as soon as the job's stderr is not in the middle of a line."""
+        self._held += words
+        while self._held and not self._inside:
+            self._held.pop(0)()
+
+    def _press(self, _signal: int, _frame: FrameType | None) -> None:
+        self._pressed += 1
+
+    def __enter__(self) -> Self:
+        before = signal.getsignal(signal.SIGINT)
+        heeded = self._stopping and before not in (signal.SIG_IGN, None)
+        if heeded and threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+        if self._reconnecting:
+            self._reconnecting.close()
+        self._inside = False
+        self.say()
+
+
+def beside(call: Callable[[], _Value]) -> "Future[_Value]":
+    """Run *call* in a thread, which ends with the line it uses at the latest."""
+    future: Future[_Value] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # not swallowed: raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future

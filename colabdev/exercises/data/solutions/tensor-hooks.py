@@ -1,0 +1,21 @@
+"""Hooks on tensors: one way to write them."""
+
+import torch
+from torch.utils.hooks import RemovableHandle
+
+
+def square_grad(t: torch.Tensor) -> RemovableHandle:
+    """Square the gradient of *t* in every backward pass; return the handle of the hook."""
+    return t.register_hook(lambda grad: grad**2)
+
+
+def clip_grad_hook(t: torch.Tensor, c: float) -> RemovableHandle:
+    """Limit each number of the gradient of *t* to [-c, c]; return the handle of the hook."""
+    return t.register_hook(lambda grad: grad.clamp(-c, c))
+
+
+if __name__ == "__main__":
+    sample = torch.zeros(3, requires_grad=True)
+    handle = square_grad(sample)
+    sample.backward(torch.tensor([1.0, 2.0, 3.0]))
+    print(sample.grad)  # 1, 4, 9

@@ -1,0 +1,43 @@
+"""What a project says about itself in ``[tool.colabdev]`` of its pyproject.toml."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from colabdev.errors import ConfigError
+from colabdev.sync.snapshot import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The *name* of its folder on a runtime, and which *large* files travel (as in .gitignore)."""
+
+    name: str | None = None
+    large: tuple[str, ...] = ()
+
+
+def project_settings(root: Path) -> Settings:
+    """Return the settings of the project at *root*; without a pyproject.toml there are none.
+
+    Raises:
+        ConfigError: the file cannot be read, or a value in it is of the wrong kind.
+    """
+    file = root / "pyproject.toml"
+    try:
+        with file.open("rb") as stream:
+            table = tomllib.load(stream).get("tool", {}).get("colabdev", {})
+            name, large = table.get("name"), table.get("large", [])
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{shown(str(file))} cannot be read: {error}.", "Mend it.") from error
+    if name is not None and not isinstance(name, str):
+        raise ConfigError(
+            f"The name in [tool.colabdev] of {shown(str(file))} is no text.", "Mend it."
+        )
+    if not isinstance(large, list) or not all(isinstance(one, str) for one in large):
+        raise ConfigError(
+            f"The value of large in [tool.colabdev] of {shown(str(file))} is no list of patterns.",
+            'Write it like this: large = ["*.pt", "data/"]',
+        )
+    return Settings(name, tuple(large))

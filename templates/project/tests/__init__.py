@@ -1,0 +1,1 @@
+"""The tests of project_name: `pytest` needs no GPU."""

@@ -1,0 +1,190 @@
+"""A job's results are on the laptop while it runs, whole, and never over somebody's work."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from colabdev.commands.connect import connect
+from colabdev.commands.jobs import attach
+from colabdev.commands.reporter import Silent
+from colabdev.commands.run import RunOptions, run_target
+from colabdev.commands.target import command_target, script_target, wanted_results
+from colabdev.errors import ConfigError, InputError
+from colabdev.jobs.job import Artifact, Event, Exited
+from colabdev.remote.runtime import Registry
+from colabdev.results.store import Results
+from tests.remote.relay import relay_to
+from tests.support import actions
+from tests.support.far import far_side
+from tests.support.runtime import StartedRuntime
+
+
+@dataclass
+class Hearing(Silent):
+    """A reporter that keeps what it hears, and lets the test act on each event."""
+
+    act: Callable[[Event], None] | None = None
+    events: list[Event] = field(default_factory=list)
+    warned: list[tuple[str, str]] = field(default_factory=list)
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+        if self.act:
+            self.act(event)
+
+    def warn(self, text: str, hint: str = "") -> None:
+        self.warned.append((text, hint))
+
+    @property
+    def artifacts(self) -> list[str]:
+        return [event.path for event in self.events if isinstance(event, Artifact)]
+
+
+@pytest.fixture
+def project(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Stand in a project whose results git does not see, and end what still runs afterwards."""
+    folder = home / "내 프로젝트"
+    folder.mkdir()
+    (folder / "pyproject.toml").touch()
+    (folder / ".gitignore").write_text("out/\n")
+    (folder / "act.py").write_bytes(Path(actions.__file__).read_bytes())
+    monkeypatch.chdir(folder)
+    with far_side("local", home):
+        yield folder
+
+
+def _run(script: str, reporter: Hearing, *patterns: str, **more: int) -> int:
+    options = RunOptions(pull=patterns, **more)  # type: ignore[arg-type]  # sizes alone
+    target = command_target(("sh", "-c", script), name="results")
+    return run_target(target, reporter, on="here", options=options).code
+
+
+@pytest.mark.sshd
+def test_three_checkpoints_are_here_before_the_jobs_end_is_told(
+    machine: StartedRuntime, project: Path, home: Path
+) -> None:
+    """20 MB each, two of them while the job runs, over a line that is cut; all are as written."""
+    registry = Registry()
+    runtime = connect(machine.connect_string, "colab", Silent()).runtime
+    assert runtime.destination
+    size = 20_000_000
+    gates = [home / f"gate {number}" for number in range(3)]
+    gates[2].touch()
+    digests = [
+        hashlib.sha256(actions.noise_bytes(str(number), str(size), "file")).hexdigest()
+        for number in range(3)
+    ]
+    files = [project / "out" / "run" / f"step-{number}.pt" for number in range(3)]
+    with relay_to(runtime.destination.port) as relay:
+        there = replace(runtime.destination, port=relay.port)
+        registry.put(replace(runtime, destination=there))
+
+        def heard(event: Event) -> None:
+            if isinstance(event, Artifact):
+                number = int(event.path[-4])
+                assert files[number].stat().st_size == size
+                gates[number].touch()
+                relay.cut()
+            if isinstance(event, Exited):
+                assert [hashlib.sha256(file.read_bytes()).hexdigest() for file in files] == digests
+
+        reporter = Hearing(heard)
+        words = ("checkpoints", str(size), "out/run", *map(str, gates))
+        options = RunOptions(pull=("out/**/*.pt",))
+        outcome = run_target(script_target("act.py", words), reporter, options=options)
+    assert outcome.code == 0
+    assert reporter.artifacts == [f"out/run/step-{number}.pt" for number in range(3)]
+    assert isinstance(reporter.events[-1], Exited)
+    with Results() as results:
+        recorded = results.run("last").artifacts
+    assert [(one.digest, one.size) for one in recorded] == [(one, size) for one in digests]
+    assert sorted((project / "out" / "run").iterdir()) == files  # no draft is left
+
+
+def test_only_what_the_job_made_is_brought(project: Path) -> None:
+    """What stood there before and was left alone is none of its results; a rewritten file is."""
+    (project / "old.txt").write_text("old")
+    (project / "again.txt").write_text("old")
+    reporter = Hearing()
+    _run("echo made > new.txt; echo new > again.txt; ln -s new.txt link.txt", reporter, "*.txt")
+    assert reporter.artifacts == ["again.txt", "new.txt"]
+    assert (project / "again.txt").read_text() == "new\n"
+    assert (project / "new.txt").read_text() == "made\n"
+    assert not (project / "link.txt").exists()
+
+
+def test_a_result_that_is_written_anew_replaces_the_one_brought_before(project: Path) -> None:
+    """Also in a later run, and though no sync ever sees it."""
+    for word in ("one", "two", "three"):
+        _run(f"mkdir -p out; echo {word} > out/last.txt", Hearing(), "out/*")
+        assert (project / "out" / "last.txt").read_text() == f"{word}\n"
+
+
+def test_a_file_that_was_changed_here_stays(project: Path) -> None:
+    """It is named with the place of the other one; what else came is here."""
+    _run("mkdir -p out; echo theirs > out/a.txt", Hearing(), "out/*")
+    (project / "out" / "a.txt").write_text("mine")
+    reporter = Hearing()
+    code = _run("echo newer > out/a.txt; echo b > out/b.txt; exit 5", reporter, "out/*")
+    assert code == 5
+    assert (project / "out" / "a.txt").read_text() == "mine"
+    assert reporter.artifacts == ["out/b.txt"]
+    ((text, hint),) = reporter.warned
+    assert "out/a.txt was not brought back" in text
+    assert str(Path(Registry().get("here").root) / project.name / "out" / "a.txt") in hint
+
+
+def test_a_link_here_leads_no_result_astray(project: Path, home: Path) -> None:
+    """A folder of the project that is a link is not written through."""
+    (home / "elsewhere").mkdir()
+    (project / "out").symlink_to(home / "elsewhere")
+    reporter = Hearing()
+    _run("rm -f out; mkdir -p out; echo x > out/x.txt", reporter, "out/*")
+    assert list((home / "elsewhere").iterdir()) == []
+    assert reporter.artifacts == []
+    assert "out/x.txt" in reporter.warned[-1][0]
+
+
+def test_a_large_result_is_named(project: Path) -> None:
+    """Beyond the limit it stays there; a smaller one comes."""
+    reporter = Hearing()
+    _run("seq 9999 > large.csv; echo 1 > small.csv", reporter, "*.csv", pull_limit=1000)
+    assert reporter.artifacts == ["small.csv"]
+    assert not (project / "large.csv").exists()
+    assert "large.csv" in reporter.warned[0][0]
+
+
+def test_a_detached_job_gives_its_results_to_who_comes_back(
+    project: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the project's folder they are brought; elsewhere it is said where they are."""
+    options = RunOptions(pull=("*.csv",))
+    target = command_target(("sh", "-c", "echo 1 > a.csv"), name="left")
+    run_target(target, Silent(), on="here", detach=True, options=options)
+    monkeypatch.chdir(home)
+    reporter = Hearing()
+    assert attach("left", reporter, on="here").code == 0
+    assert "stay on the runtime" in reporter.warned[-1][0]
+    monkeypatch.chdir(project)
+    assert not (project / "a.csv").exists()
+    for _ in range(2):
+        assert attach("left", Hearing(), on="here").code == 0
+        assert (project / "a.csv").read_text() == "1\n"
+
+
+def test_the_project_may_name_its_results(project: Path) -> None:
+    """``results`` in [tool.colabdev] is the default; what leads out of the project is refused."""
+    settings = project / "pyproject.toml"
+    settings.write_text('[tool.colabdev]\nresults = ["out/*.pt"]\n')
+    assert wanted_results(project, ()) == ("out/*.pt",)
+    assert wanted_results(project, ("a/*",)) == ("a/*",)
+    for bad in ("/etc/*", "../x", "a/../../x", ""):
+        with pytest.raises(InputError):
+            wanted_results(project, (bad,))
+    for text in ('[tool.colabdev]\nresults = "x"', "[tool.colabdev]\nresults = [1]", "= no toml"):
+        settings.write_text(text)
+        with pytest.raises(ConfigError):
+            wanted_results(project, ())

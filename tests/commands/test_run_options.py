@@ -1,0 +1,120 @@
+"""How a job is started and looked at from the command line, on this very machine."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from colabdev.remote.runtime import Registry
+from tests.support.cli import colabdev, json_lines
+from tests.support.far import far_side
+
+
+@pytest.fixture
+def project(home: Path) -> Iterator[Path]:
+    """Lend a project, and end what still runs afterwards."""
+    folder = home / "project"
+    (folder / "package").mkdir(parents=True)
+    (folder / "pyproject.toml").touch()
+    (folder / "package" / "train.py").write_text(
+        "import json, os, sys\n"
+        "print(json.dumps([__name__, sys.argv[1:], os.environ.get('TOKEN')]))\n"
+    )
+    with far_side("local", home):
+        yield folder
+
+
+def _run(project: Path, *words: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    done = colabdev("run", "--on", "here", *words, cwd=project, env={**os.environ, **(env or {})})
+    return done.returncode, (done.stdout + done.stderr).decode()
+
+
+def test_a_module_runs_as_python_runs_it(project: Path) -> None:
+    """Its name is __main__, its arguments are its own, and it is found in the project."""
+    code, told = _run(project, "-m", "package.train", "--epochs", "3", "-m")
+    assert (code, json.loads(told)) == (0, ["__main__", ["--epochs", "3", "-m"], None])
+    code, told = _run(project, "-m", "package/train.py")
+    assert code == 2
+    assert "package/train.py" in told
+
+
+def test_variables_are_set_and_only_their_names_recorded(project: Path, home: Path) -> None:
+    """A value is given, or taken from here; no file of ours on either side holds it."""
+    secrets = {"TOKEN": "s3cret=from=here"}
+    _, told = _run(project, "--env", "TOKEN", "-m", "package.train", env=secrets)
+    assert json.loads(told)[2] == secrets["TOKEN"]
+    _, told = _run(project, "--env", "TOKEN=a=b c", "package/train.py", env=secrets)
+    assert json.loads(told)[2] == "a=b c"
+    files = [path for path in home.rglob("*") if path.is_file() and path.parent.name != "events"]
+    assert not any(b"s3cret" in path.read_bytes() for path in files)
+    specs = [json.loads(path.read_text()) for path in home.rglob("spec.json")]
+    assert [spec["env"] for spec in specs] == [["TOKEN"], ["TOKEN"]]
+
+
+@pytest.mark.parametrize("word", ["", "=x", "1A=2", "A B=c", "NOT_SET_HERE", "COLABDEV_JOB=1"])
+def test_a_variable_that_cannot_be_is_said_before_anything_is_sent(
+    project: Path, word: str
+) -> None:
+    """Exit code 2, and no job."""
+    code, told = _run(project, "--env", word, "package/train.py")
+    assert code == 2
+    assert "Error: " in told
+    assert not Path(Registry().get("here").root).exists()
+
+
+def test_without_sync_the_folder_there_is_taken_as_it_stands(project: Path) -> None:
+    """Nothing is sent: before the first sync there is no folder, later an edit does not count."""
+    code, told = _run(project, "--no-sync", "package/train.py")
+    assert code == 70
+    assert "colabdev sync" in told
+    assert _run(project, "package/train.py")[0] == 0
+    (project / "package" / "train.py").write_text("raise SystemExit(9)")
+    assert _run(project, "--no-sync", "package/train.py")[0] == 0
+    assert _run(project, "package/train.py")[0] == 9
+
+
+def test_logs_show_what_was_printed(project: Path) -> None:
+    """All of it, or the last lines; the bytes are the job's, and the exit code is 0."""
+    _run(project, "--name", "count", "--", "sh", "-c", "seq 9; printf end >&2; exit 3")
+    done = colabdev("logs", "--on", "here", "count")
+    assert done.returncode == 0
+    assert done.stdout == b"".join(b"%d\n" % number for number in range(1, 10))
+    assert done.stderr == b"end"
+    assert colabdev("logs", "--on", "here", "--tail", "3", "last").stdout in (
+        b"8\n9\n",
+        b"7\n8\n9\n",
+    )
+    assert colabdev("logs", "--on", "here", "-f", "--since", "1h", "count").stdout == done.stdout
+    assert colabdev("logs", "--on", "here", "nope").returncode == 2
+
+
+def test_waiting_ends_with_the_first_code_that_is_no_success(project: Path) -> None:
+    """All jobs are waited for, and the codes are theirs, also of one that had ended before."""
+    gate = project / "gate"
+    wait = f"while [ ! -e '{gate}' ]; do sleep .02; done; exit 4"
+    _run(project, "--name", "good", "--", "true")
+    _run(project, "--detach", "--name", "bad", "--", "sh", "-c", wait)
+    assert colabdev("wait", "--on", "here", "good").returncode == 0
+    gate.touch()
+    lines = json_lines(colabdev("wait", "--on", "here", "--json", "good", "bad"))
+    assert [job["state"] for job in lines[0]["data"]] == ["succeeded", "failed"]
+    assert lines[-1] == {"v": 1, "type": "end", "exit_code": 4, "whose": "job"}
+
+
+def test_records_are_cleared_away(project: Path) -> None:
+    """``jobs prune`` says what it removed, and ``jobs`` lists it no more."""
+    _run(project, "--", "true")
+    assert colabdev("jobs", "prune", "--on", "here").stdout == b""
+    done = colabdev("jobs", "prune", "--on", "here", "--older-than", "0")
+    assert b"1 jobs" in done.stdout
+    assert json_lines(colabdev("jobs", "--on", "here", "--json"))[0]["data"] == []
+
+
+@pytest.mark.parametrize("amount", ["", "x", "-1", "1 year", "9" * 400])
+def test_an_amount_that_is_none_is_bad_input(project: Path, amount: str) -> None:
+    """The sentence shows how to write one."""
+    done = colabdev("jobs", "prune", "--on", "here", "--older-than", amount)
+    assert done.returncode == 2
+    assert b"30m" in done.stderr
