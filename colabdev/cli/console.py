@@ -37,6 +37,10 @@ class Console:
         """Give the command's result: *data* as JSON, or *text* to people."""
         if self.as_json:
             self._emit("result", data=_plain(data))
+        elif text and sys.stdout.isatty():
+            from colabdev.cli.tables import paragraph  # a terminal would cut its words in two
+
+            paragraph(clean(text))
         elif text:
             sys.stdout.write(clean(text) + "\n")
 

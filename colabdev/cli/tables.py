@@ -1,4 +1,4 @@
-"""Tables for people."""
+"""Tables and texts for people, laid out for their terminal."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -37,6 +37,11 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else clean_line(str(value))
+
+
+def paragraph(text: str) -> None:
+    """Print *text* with lines broken between words; a Korean letter takes two columns."""
+    Terminal(markup=False, highlight=False, emoji=False).print(Text(text), soft_wrap=False)
 
 
 def moment(seconds: float) -> str:
