@@ -32,8 +32,7 @@ def new(console: Console, folder: str, name: str | None) -> None:
     console.result(made)
     console.done(f"The project {made.package} is in {made.folder}: {len(made.files)} files.")
     console.done(
-        f"  cd {shlex.quote(folder)} && colabdev run -- python -m {made.package}.train "
-        "--config debug"
+        f"  cd {shlex.quote(folder)} && colabdev run -m {made.package}.train --config debug"
     )
 
 

@@ -11,7 +11,7 @@ def test_new_says_where_and_what_next(folder: Path) -> None:
     assert done.returncode == 0, done.stderr.decode()
     said = done.stderr.decode()
     assert str(folder / "demo") in said
-    assert "cd demo && colabdev run -- python -m demo.train --config debug" in said
+    assert "cd demo && colabdev run -m demo.train --config debug" in said
     assert done.stdout == b""
 
 
