@@ -188,3 +188,15 @@ def test_timings_have_what_a_row_needs() -> None:
     assert 0 < bench.left <= toolkit.BUDGET["cpu"]
     with pytest.raises(Failed):
         bench.true(False, "wrong")
+
+
+def test_an_error_of_torchs_compiled_half_is_no_todo() -> None:
+    """Where no frame of torch's is left, the learner's line tells a call from an unwritten part."""
+
+    def check(_learner: Any, _task: Any) -> None:
+        torch.bitwise_and(ROW, ROW)
+
+    task = Task("1", "cpu", __file__)
+    found = toolkit.attempt(check, Learner(types.ModuleType("learner")), task)
+    assert found["problem"] == toolkit.RAISED
+    assert "bitwise_and" in found["detail"]
