@@ -14,6 +14,7 @@ PACKAGE = ROOT / "colabdev"
 FLOORS = {
     "payload": 0,
     "errors": 1,
+    "language": 1,
     "paths": 1,
     "store": 1,
     "texts": 1,

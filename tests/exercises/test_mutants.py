@@ -22,8 +22,9 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 
 @pytest.fixture
-def warm_checker(home: Path) -> Iterator[None]:
-    """End the warm checker that this test's home got."""
+def warm_checker(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let mutants write where they like, and end the warm checker that this test's home got."""
+    monkeypatch.chdir(home)
     yield
     warm.stop()
 
