@@ -27,6 +27,11 @@ def results_file() -> Path:
     return home() / "results.sqlite3"
 
 
+def usage_file() -> Path:
+    """Return the month's account of what went through tunnels."""
+    return home() / "usage.json"
+
+
 def ssh_dir() -> Path:
     """Return the directory of our key, our known_hosts and our ssh config (0700)."""
     return home() / "ssh"

@@ -9,6 +9,8 @@ from typing import Any  # paramiko comes without types
 import paramiko  # type: ignore[import-untyped]  # it ships no types
 from paramiko import common as wire
 
+from colabdev.remote.ssh.meter import Meter
+
 KEEPALIVES_UNANSWERED = 3
 
 # paramiko logs the traceback of every broken connection; without a handler that ends on stderr.
@@ -33,14 +35,15 @@ _SIGNALS = {
 
 
 class Client(paramiko.Transport):  # type: ignore[misc]  # untyped, see the import
-    """An SSH connection over *link*.
+    """An SSH connection over *link*, whose bytes are counted as those of the road *via*.
 
     It leans on names of paramiko that are not documented (its two tables of message handlers, the
     packetizer's keep-alive, `_send_message`); the tests of the transport fail when one goes.
     """
 
-    def __init__(self, link: socket.socket) -> None:
-        super().__init__(link)
+    def __init__(self, link: socket.socket, via: str = "none") -> None:
+        self.meter = Meter(link, via)
+        super().__init__(self.meter)
         self._unanswered = 0
         for reply in (wire.MSG_REQUEST_SUCCESS, wire.MSG_REQUEST_FAILURE):
             self._handler_table[reply] = self._answered
@@ -72,13 +75,14 @@ class Client(paramiko.Transport):  # type: ignore[misc]  # untyped, see the impo
         self.packetizer.set_keepalive(interval, self._beat)
 
     def shut(self) -> None:
-        """Close the connection and wait for its thread."""
+        """Close the connection, wait for its thread, and account for what it carried."""
         with contextlib.suppress(OSError):  # the thread waits in a read, for a tenth of a second
             self.sock.shutdown(socket.SHUT_RDWR)
         self.close()
         self.sock.close()
         if self.is_alive():
             self.join(timeout=2)
+        self.meter.note()
 
     def _beat(self) -> None:
         if self._unanswered >= KEEPALIVES_UNANSWERED:

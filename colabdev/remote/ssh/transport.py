@@ -45,7 +45,7 @@ class _Way:
         """Return a connection, logged in, or with a login whose answer nobody waited for."""
         with translated(self.destination):
             link = _dial(self.destination, self.timeout, self.keepalive * KEEPALIVES_UNANSWERED)
-        client = Client(link)
+        client = Client(link, self.destination.via)
         login = None
         try:
             with translated(self.destination, client):
