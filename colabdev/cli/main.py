@@ -7,7 +7,19 @@ from collections.abc import Sequence
 import click
 
 from colabdev import __version__
-from colabdev.cli import cell, connect, demo, exercises, jobs, local, new, results, run, sync
+from colabdev.cli import (
+    cell,
+    config,
+    connect,
+    demo,
+    exercises,
+    jobs,
+    local,
+    new,
+    results,
+    run,
+    sync,
+)
 from colabdev.cli.console import Console
 from colabdev.errors import ColabdevError
 
@@ -21,7 +33,7 @@ def cli() -> None:
     """Turn a Google Colab GPU into a machine you develop on from your own laptop."""
 
 
-for group in (new, cell, connect, sync, run, jobs, exercises, results, local, demo):
+for group in (new, cell, connect, sync, run, jobs, exercises, results, local, demo, config):
     for command in group.COMMANDS:
         cli.add_command(command)
 

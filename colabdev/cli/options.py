@@ -12,6 +12,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 pass_console = click.make_pass_decorator(Console, ensure=True)
 
 
+class SettingOption(click.Option):
+    """An option that the setting of the name *setting* stands in for where it is not given."""
+
+    def __init__(self, *words: Any, setting: str, **more: Any) -> None:
+        super().__init__(*words, **more)
+        self.setting = setting
+
+    def get_default(self, context: click.Context, call: bool = True) -> Any:
+        """Return what is set; for the help, with *call* off, what counts when nothing is."""
+        from colabdev.settings import default_of, setting
+
+        # Completion and help parse leniently: a broken config.toml is no matter of theirs.
+        if not call or context.resilient_parsing:
+            return default_of(self.setting).given
+        return setting(self.setting).given
+
+
 def json_option(function: F) -> F:
     """Add ``--json``, which turns the console to JSON lines."""
     return click.option(

@@ -6,7 +6,7 @@ import click
 
 from colabdev.cli.amounts import SIZE, pull_limit_option, reconnect_option
 from colabdev.cli.console import Console
-from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.cli.options import SettingOption, json_option, on_option, pass_console
 
 if TYPE_CHECKING:
     from colabdev.commands.run import RunOutcome
@@ -49,8 +49,9 @@ class _TargetCommand(click.Command):
 @pull_limit_option
 @click.option(
     "--log-limit",
+    cls=SettingOption,
+    setting="log_limit",
     type=SIZE,
-    default="1GB",
     show_default=True,
     help="How much of the job's output is kept there; beyond it the oldest is dropped.",
 )

@@ -23,7 +23,7 @@ _yes_option = click.option("--yes", is_flag=True, help="Delete and replace witho
 @click.command()
 @click.argument("project", type=click.Path(exists=True, file_okay=False), default=".")
 @click.option("--mode", type=click.Choice(_MODES), default=_MODES[0], help="Which way to sync.")
-@click.option("--large", is_flag=True, help="Let files of more than 50 MB travel too.")
+@click.option("--large", is_flag=True, help="Let files above size_limit (50 MB) travel too.")
 @_dry_run_option
 @_yes_option
 @on_option
@@ -57,9 +57,11 @@ def sync(
     from dataclasses import replace
     from pathlib import Path
 
+    from colabdev.settings import setting
     from colabdev.sync.options import Mode, Options
 
-    options = Options(Mode(mode), large=large, dry_run=dry_run, sure=yes)
+    limit = int(setting("size_limit").value)
+    options = Options(Mode(mode), limit=limit, large=large, dry_run=dry_run, sure=yes)
     root = Path(project).resolve()
     if options.mode is Mode.MIRROR and not (yes or dry_run or console.as_json) and _can_ask():
         _sync(console, root, alias, replace(options, dry_run=True))

@@ -8,6 +8,7 @@ from colabdev.commands.reporter import Reporter
 from colabdev.errors import InputError, SyncConflict
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
+from colabdev.settings import setting
 from colabdev.sync.engine import sync
 from colabdev.sync.names import remote_name
 from colabdev.sync.options import Options
@@ -31,7 +32,7 @@ def sync_project(
         SyncConflict: files were changed on both sides; all else has been synced.
         SyncError, InputError, RemoteError, TransportError: as `colabdev.sync.engine.sync` does.
     """
-    options = options or Options()
+    options = options or Options(limit=int(setting("size_limit").value))
     with reporter.step(f"Syncing {shown(project.resolve().name)} with {runtime.alias}") as step:
         report = sync(
             project,

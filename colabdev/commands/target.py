@@ -116,7 +116,7 @@ def wanted_results(project: Path, patterns: Sequence[str]) -> tuple[str, ...]:
         ConfigError: the project's settings cannot be read.
         InputError: a pattern leads out of the project.
     """
-    wanted = tuple(patterns) or _settings(project).get("results", ())
+    wanted = tuple(patterns) or project_table(project).get("results", ())
     if not isinstance(wanted, list | tuple) or not all(isinstance(one, str) for one in wanted):
         raise ConfigError(
             f"'results' in {project / 'pyproject.toml'} is no list of patterns.",
@@ -131,7 +131,12 @@ def wanted_results(project: Path, patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def _settings(project: Path) -> Mapping[str, Any]:
+def project_table(project: Path) -> Mapping[str, Any]:
+    """Return ``[tool.colabdev]`` of the project's pyproject.toml, empty when there is none.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
     file = project / "pyproject.toml"
     try:
         tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})

@@ -12,7 +12,9 @@ import platformdirs
 
 from colabdev import paths
 from colabdev.errors import BadConnectString, ConfigError, InputError
+from colabdev.language import tr
 from colabdev.remote.destination import ConnectString, Destination
+from colabdev.settings import Source, setting
 from colabdev.store import Document
 
 HERE = "here"
@@ -52,11 +54,15 @@ class Registry:
         return sorted(known.values(), key=lambda runtime: runtime.registered, reverse=True)
 
     def get(self, alias: str | None) -> Runtime:
-        """Return the runtime *alias*, the one connected last for None, this machine for ``here``.
+        """Return the runtime *alias*; this machine for ``here``.
+
+        For None it is what the setting ``on`` says, else the one connected last.
 
         Raises:
             InputError: there is none of that name, or none at all.
         """
+        chosen = setting("on", alias)
+        alias = chosen.value
         if alias == HERE:
             return here()
         known = self.all()
@@ -70,6 +76,15 @@ class Registry:
             if alias in (None, runtime.alias):
                 return runtime
         names = [runtime.alias for runtime in known]
+        if chosen.source is not Source.FLAG:
+            raise InputError(
+                tr(
+                    "No runtime is called {alias}, which {place} names.",
+                    alias=ascii(alias),
+                    place=chosen.where,
+                ),
+                tr("Name another with --on, or: colabdev config set on {alias}", alias=names[0]),
+            )
         near = difflib.get_close_matches(str(alias), names, n=1)
         raise InputError(
             f"No runtime is called {alias!a}.",

@@ -13,9 +13,11 @@ PACKAGE = ROOT / "colabdev"
 
 FLOORS = {
     "payload": 0,
+    "amounts": 1,
     "errors": 1,
     "language": 1,
     "paths": 1,
+    "settings": 1,
     "store": 1,
     "texts": 1,
     "remote": 2,
