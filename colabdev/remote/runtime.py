@@ -14,7 +14,7 @@ from colabdev import paths
 from colabdev.errors import BadConnectString, ConfigError, InputError
 from colabdev.language import tr
 from colabdev.remote.destination import ConnectString, Destination
-from colabdev.settings import Source, setting
+from colabdev.settings import setting
 from colabdev.store import Document
 
 HERE = "here"
@@ -61,8 +61,10 @@ class Registry:
         Raises:
             InputError: there is none of that name, or none at all.
         """
-        chosen = setting("on", alias)
-        alias = chosen.value
+        where = ""
+        if alias is None:
+            chosen = setting("on")
+            alias, where = chosen.value, chosen.where
         if alias == HERE:
             return here()
         known = self.all()
@@ -76,12 +78,12 @@ class Registry:
             if alias in (None, runtime.alias):
                 return runtime
         names = [runtime.alias for runtime in known]
-        if chosen.source is not Source.FLAG:
+        if where:
             raise InputError(
                 tr(
                     "No runtime is called {alias}, which {place} names.",
                     alias=ascii(alias),
-                    place=chosen.where,
+                    place=where,
                 ),
                 tr("Name another with --on, or: colabdev config set on {alias}", alias=names[0]),
             )
