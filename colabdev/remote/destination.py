@@ -10,11 +10,17 @@ from dataclasses import dataclass
 from typing import Self
 
 from colabdev.errors import BadConnectString
-from colabdev.remote import tunnels
+from colabdev.language import tr
+
+# The roads a connect string may name (how each one is taken is in `tunnels`), and the one that
+# only this computer's own records name: it leads to a session of the user's Google account.
+PASTED_ROADS = ("none", "ngrok", "cloudflared", "relay")
+ROADS = (*PASTED_ROADS, "colab")
 
 _HINT = "Copy the whole line the cell printed."
 _VERSION = "1"
 _FIELDS = ("key", "boot", "root", "via", "v")
+_RELAY_FIELDS = ("relay", "relaykey")
 _MAX_LENGTH = 8192
 
 # What `colabdev connect '...'` may look like when the whole printed line was copied.
@@ -23,6 +29,8 @@ _SHAPE = re.compile(
     r"colabdev://(?P<user>[^@/?#]*)@(?P<host>\[[^]@/?#]*\]|[^:@/?#\[\]]*):(?P<port>[^@/?#:]*)"
     r"\?(?P<query>[^?#]*)"
 )
+_PLACE = re.compile(r"(?P<user>[^@/?#]*)@(?P<host>\[[^]@/?#]*\]|[^:@/?#\[\]]*):(?P<port>[^@/?#:]*)")
+_QUICK_TUNNEL = re.compile(r"[a-z0-9-]+\.trycloudflare\.com")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
@@ -38,19 +46,39 @@ _KEY_LENGTHS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Relay:
+    """The user's own SSH server on the way to a machine; *host_key* is ``<type> <base64>``."""
+
+    user: str
+    hostname: str
+    port: int
+    host_key: str
+
+    def __str__(self) -> str:
+        return _place(self.user, self.hostname, self.port)
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
-    """An SSH endpoint: *host_key* is ``<type> <base64>``, *via* the road the tunnel takes."""
+    """An SSH endpoint: *host_key* is ``<type> <base64>``, *via* the road the tunnel takes.
+
+    On the road ``relay`` host and port are as the *relay* sees them; on the road ``colab`` the
+    hostname is the name of a session of Google's command line. *identity* is a key file of the
+    user's own: for the relay where there is one, else for the machine. Ours, when it is empty.
+    No connect string holds it.
+    """
 
     user: str
     hostname: str
     port: int
     host_key: str
     via: str = "none"
+    relay: Relay | None = None
+    identity: str = ""
 
     def __str__(self) -> str:
         """Return ``user@host:port``, an IPv6 address in brackets."""
-        host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
-        return f"{self.user}@{host}:{self.port}"
+        return _place(self.user, self.hostname, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +100,20 @@ class ConnectString:
             "boot": self.boot_id,
             "root": _quote(self.root),
             "via": self.destination.via,
-            "v": _VERSION,
         }
+        if relay := self.destination.relay:
+            key_type, blob = relay.host_key.split(" ")
+            fields["relay"] = str(relay)
+            fields["relaykey"] = f"{_quote(key_type)}+{_quote(blob)}"
+        fields["v"] = _VERSION
         query = "&".join(f"{name}={value}" for name, value in fields.items())
         return f"colabdev://{self.destination}?{query}"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, *, recorded: bool = False) -> Self:
         """Read *text*: a connect string, or the whole ``colabdev connect '...'`` line.
+
+        Only one that this computer *recorded* may take the road ``colab``.
 
         Raises:
             BadConnectString: it is malformed, cut off, or of a version or road unknown here.
@@ -92,16 +126,13 @@ class ConnectString:
                 _HINT,
             )
         fields = _fields(match["query"])
-        user, port = match["user"], match["port"]
-        if not _USER.fullmatch(user):
-            raise _bad("user name", user)
-        if not _PORT.fullmatch(port) or int(port) > 65535:
-            raise _bad("port", port)
+        user, host, port = _endpoint(match)
         if not _BOOT.fullmatch(fields["boot"]):
             raise _bad("boot id", fields["boot"])
-        destination = Destination(
-            user, _host(match["host"]), int(port), _host_key(fields["key"]), _via(fields["via"])
-        )
+        via = _via(fields["via"], recorded)
+        relay = _relay(fields) if via == "relay" else None
+        _check_end(via, host, port)
+        destination = Destination(user, host, port, _host_key(fields["key"]), via, relay)
         return cls(destination, fields["boot"], _root(fields["root"]))
 
 
@@ -155,11 +186,12 @@ def _fields(query: str) -> dict[str, str]:
         )
     if len(fields) < len(pairs):
         raise BadConnectString("A field of this connect string stands there twice.", _HINT)
-    if unknown := [name for name in fields if name not in _FIELDS]:
+    wanted = (*_FIELDS, *_RELAY_FIELDS) if fields.get("via") == "relay" else _FIELDS
+    if unknown := [name for name in fields if name not in wanted]:
         raise BadConnectString(
             f"This connect string has an unknown field {_shown(unknown[0])}.", _HINT
         )
-    if missing := [name for name in _FIELDS if name not in fields]:
+    if missing := [name for name in wanted if name not in fields]:
         raise BadConnectString(
             f"This connect string is cut off: the field '{missing[0]}' is missing.", _HINT
         )
@@ -211,22 +243,50 @@ def _root(text: str) -> str:
     return text
 
 
-def _via(text: str) -> str:
-    if text in tunnels.LATER:
+def _endpoint(match: re.Match[str]) -> tuple[str, str, int]:
+    user, port = match["user"], match["port"]
+    if not _USER.fullmatch(user):
+        raise _bad("user name", user)
+    if not _PORT.fullmatch(port) or int(port) > 65535:
+        raise _bad("port", port)
+    return user, _host(match["host"]), int(port)
+
+
+def _via(text: str, recorded: bool) -> str:
+    if text in (ROADS if recorded else PASTED_ROADS):
+        return text
+    if text in ROADS:
         raise BadConnectString(
-            f"This machine is behind a {text} tunnel, and this version of colabdev cannot take "
-            "that road yet.",
-            "Render a cell with 'colabdev cell --tunnel ngrok' and run that one.",
+            tr("This connect string belongs to a Colab session of the computer that made it."),
+            tr("Connect to a session of your own with 'colabdev connect --via colab'."),
         )
-    if text not in tunnels.ROADS:
-        raise _bad("tunnel", text)
-    return text
+    raise _bad("tunnel", text)
+
+
+def _relay(fields: dict[str, str]) -> Relay:
+    match = _PLACE.fullmatch(fields["relay"])
+    if match is None:
+        raise _bad("relay", fields["relay"])
+    return Relay(*_endpoint(match), _host_key(fields["relaykey"]))
+
+
+def _check_end(via: str, host: str, port: int) -> None:
+    """Hold each road to where it can lead: neither to another site nor into a relay's network."""
+    if via == "cloudflared" and not (_QUICK_TUNNEL.fullmatch(host) and port == 443):
+        raise _bad("cloudflared address", f"{host}:{port}")
+    if via == "relay" and host not in ("127.0.0.1", "::1"):
+        raise _bad("address on the relay", host)
 
 
 def _bad(what: str, value: str) -> BadConnectString:
     return BadConnectString(
         f"The {what} in this connect string is not a valid one: {_shown(value)}.", _HINT
     )
+
+
+def _place(user: str, hostname: str, port: int) -> str:
+    host = f"[{hostname}]" if ":" in hostname else hostname
+    return f"{user}@{host}:{port}"
 
 
 def _quote(text: str) -> str:

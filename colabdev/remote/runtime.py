@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any  # an entry of the file is JSON: a mapping of anything
 
@@ -28,7 +28,8 @@ class Runtime:
     """A machine under an *alias* that never changes, while its destination may.
 
     *boot_id* tells one life of the machine from the next, *root* is the workspace there,
-    *registered* an ISO 8601 time in UTC. A *destination* of None is this very machine.
+    *registered* an ISO 8601 time in UTC. A *destination* of None is this very machine. With
+    *stable* its ssh connections go through colabdev, which follows it when it moves.
     """
 
     alias: str
@@ -36,6 +37,7 @@ class Runtime:
     boot_id: str
     root: str
     registered: str
+    stable: bool = False
 
 
 class Registry:
@@ -148,6 +150,8 @@ def _entries(known: Mapping[str, Runtime]) -> dict[str, Any]:
         alias: {
             "connect": str(ConnectString(runtime.destination, runtime.boot_id, runtime.root)),
             "registered": runtime.registered,
+            **({"identity": runtime.destination.identity} if runtime.destination.identity else {}),
+            **({"stable": True} if runtime.stable else {}),
         }
         for alias, runtime in known.items()
         if runtime.destination is not None
@@ -155,8 +159,11 @@ def _entries(known: Mapping[str, Runtime]) -> dict[str, Any]:
 
 
 def _from_entry(alias: str, entry: Mapping[str, Any]) -> Runtime:
-    parsed = ConnectString.parse(entry["connect"])
-    registered = entry["registered"]
-    if not _ALIAS.fullmatch(alias) or not isinstance(registered, str):
+    parsed = ConnectString.parse(entry["connect"], recorded=True)
+    registered, identity = entry["registered"], entry.get("identity", "")
+    stable = entry.get("stable", False)
+    well = isinstance(registered, str) and isinstance(identity, str) and isinstance(stable, bool)
+    if not (_ALIAS.fullmatch(alias) and well):
         raise TypeError(f"the entry of {alias!a}")
-    return Runtime(alias, parsed.destination, parsed.boot_id, parsed.root, registered)
+    destination = replace(parsed.destination, identity=identity)
+    return Runtime(alias, destination, parsed.boot_id, parsed.root, registered, stable)

@@ -12,7 +12,7 @@ from colabdev import paths
 from colabdev.errors import ConfigError
 from colabdev.remote.destination import Destination
 from colabdev.remote.runtime import Registry, Runtime
-from colabdev.remote.tunnels import proxy_command
+from colabdev.remote.tunnels import cloudflared_line, follower_line, relay_options
 from colabdev.store import locked, private_dir, write_atomic
 
 _HEADER = "# Written by colabdev; changes here are lost. 'colabdev disconnect' takes a host out.\n"
@@ -38,7 +38,7 @@ def render_block(runtime: Runtime, *, platform: str = sys.platform) -> str:
         f"HostName {destination.hostname}",
         f"Port {destination.port}",
         f"User {destination.user}",
-        f"IdentityFile {quoted(paths.key_file().absolute())}",
+        f"IdentityFile {quoted(_identity(destination))}",
         "IdentitiesOnly yes",
         "IdentityAgent none",
         f"HostKeyAlias {runtime.alias}",
@@ -59,12 +59,12 @@ def render_block(runtime: Runtime, *, platform: str = sys.platform) -> str:
         "PermitLocalCommand no",
         "RemoteCommand none",
         "RequestTTY auto",
-        *_road(destination),
+        *_road(runtime, platform),
         "ServerAliveInterval 30",
         "ServerAliveCountMax 3",
         *_sharing(runtime, platform),
     ]
-    return f"Host {runtime.alias}\n" + "".join(f"  {line}\n" for line in lines)
+    return _block(runtime.alias, lines) + _relay_block(runtime)
 
 
 def write_ssh_files(registry: Registry) -> None:
@@ -80,6 +80,8 @@ def write_ssh_files(registry: Registry) -> None:
             if runtime.destination is not None:
                 blocks.append(render_block(runtime))
                 keys.append(f"{runtime.alias} {runtime.destination.host_key}\n")
+                if relay := runtime.destination.relay:
+                    keys.append(f"{_relay_alias(runtime)} {relay.host_key}\n")
         # The keys first: a host whose key is not there yet is refused, never trusted.
         write_atomic(paths.known_hosts_file(), "".join(keys).encode())
         write_atomic(paths.ssh_config_file(), "\n".join([_HEADER, *blocks]).encode())
@@ -170,9 +172,43 @@ def _lock() -> contextlib.AbstractContextManager[None]:
     return locked(paths.ssh_config_file())
 
 
-def _road(destination: Destination) -> Sequence[str]:
-    command = proxy_command(destination.via)
-    return ("ProxyJump none", f"ProxyCommand {' '.join(command) if command else 'none'}")
+def _block(alias: str, lines: Sequence[str]) -> str:
+    return f"Host {alias}\n" + "".join(f"  {line}\n" for line in lines)
+
+
+def _relay_block(runtime: Runtime) -> str:
+    """Return the block of the relay that *runtime* is behind, pinned under a name of its own."""
+    destination = runtime.destination
+    if destination is None or destination.relay is None or runtime.stable:
+        return ""
+    if destination.identity:
+        quoted(PurePath(destination.identity))  # refuses what ssh would misread
+    known_hosts = paths.known_hosts_file().absolute()
+    alias = _relay_alias(runtime)
+    return "\n" + _block(
+        alias, relay_options(destination.relay, destination.identity, known_hosts, alias)
+    )
+
+
+def _relay_alias(runtime: Runtime) -> str:
+    return f"{runtime.alias}+relay"  # no runtime's name holds a plus
+
+
+def _identity(destination: Destination) -> PurePath:
+    if destination.identity and destination.relay is None:
+        return PurePath(destination.identity)
+    return paths.key_file().absolute()
+
+
+def _road(runtime: Runtime, platform: str) -> Sequence[str]:
+    destination = runtime.destination
+    if runtime.stable or (destination and destination.via == "colab"):
+        return ("ProxyJump none", f"ProxyCommand {follower_line(runtime.alias, platform)}")
+    if destination and destination.relay:
+        return (f"ProxyJump {_relay_alias(runtime)}",)
+    if destination and destination.via == "cloudflared":
+        return ("ProxyJump none", f"ProxyCommand {cloudflared_line(platform)}")
+    return ("ProxyJump none", "ProxyCommand none")
 
 
 def _sharing(runtime: Runtime, platform: str) -> Sequence[str]:

@@ -1,18 +1,205 @@
 """The roads to a machine: what each ``via`` of a connect string means on this side."""
 
-from collections.abc import Mapping, Sequence
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
 
-# How ssh gets there. The argument lists are fixed here: a connect string names a road, it never
-# brings a command. None is a plain TCP connection to host and port.
-ROADS: Mapping[str, Sequence[str] | None] = {
-    "none": None,
-    "ngrok": None,
-}
+from colabdev.errors import (
+    ConfigError,
+    HostKeyMismatch,
+    HostUnreachable,
+    LoginRefused,
+    TransportError,
+)
+from colabdev.language import tr
+from colabdev.remote.destination import Destination, Relay
 
-# Roads that connect strings know and this version cannot take.
-LATER = ("cloudflared", "relay")
+# In the road's program, the file of host keys that the relay is held to.
+_RELAY_NAME = "colabdev-relay"
 
 
-def proxy_command(via: str) -> Sequence[str] | None:
-    """Return the argument list of the ProxyCommand for the road *via*, None when there is none."""
-    return ROADS[via]
+def command(destination: Destination, known_hosts: PurePath) -> Sequence[str] | None:
+    """Return the argument list that speaks with *destination* on its stdin and stdout.
+
+    None is a plain TCP connection to host and port. The lists are fixed here: a connect string
+    names a road, it never brings a command. *known_hosts* holds the `known_relay` line.
+
+    Raises:
+        ConfigError: the road's program is not on this computer.
+    """
+    if destination.via == "cloudflared":
+        program = _program("cloudflared", _get_cloudflared())
+        return [program, "access", "tcp", "--hostname", destination.hostname]
+    if destination.relay is not None:
+        options = relay_options(destination.relay, destination.identity, known_hosts, _RELAY_NAME)
+        words = [f"-o{option.replace(' ', '=', 1)}" for option in options]
+        end = f"{destination.hostname}:{destination.port}"
+        ssh = _program("ssh", tr("Install the OpenSSH client."))
+        return [ssh, "-oBatchMode=yes", "-oLogLevel=ERROR", *words, "-W", end, _RELAY_NAME]
+    return None
+
+
+def known_relay(relay: Relay) -> str:
+    """Return the line of a known_hosts file that pins *relay* for `command`."""
+    return f"{_RELAY_NAME} {relay.host_key}\n"
+
+
+def relay_options(relay: Relay, identity: str, known_hosts: PurePath, alias: str) -> Sequence[str]:
+    """Return what ssh is told of *relay*, pinned under *alias* in the file *known_hosts*.
+
+    The login is the user's own: by the key file *identity*, else by whatever their ssh uses.
+    """
+    file = f'"{known_hosts.as_posix()}"'
+    own = [f'IdentityFile "{PurePath(identity).as_posix()}"', "IdentitiesOnly yes"]
+    return [
+        f"HostName {relay.hostname}",
+        f"Port {relay.port}",
+        f"User {relay.user}",
+        *(own if identity else []),
+        f"HostKeyAlias {alias}",
+        f"HostKeyAlgorithms {relay.host_key.split(' ')[0]}",
+        f"UserKnownHostsFile {file}",
+        f"GlobalKnownHostsFile {file}",
+        "StrictHostKeyChecking yes",
+        "UpdateHostKeys no",
+        "VerifyHostKeyDNS no",
+        "CheckHostIP no",
+        "CanonicalizeHostname no",
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+        "PreferredAuthentications publickey",
+        "ForwardAgent no",
+        "ForwardX11 no",
+        "PermitLocalCommand no",
+        "RemoteCommand none",
+        "ProxyJump none",
+        "ProxyCommand none",
+        "ControlMaster no",
+        "ControlPath none",
+        "ServerAliveInterval 30",
+    ]
+
+
+def cloudflared_line(platform: str = sys.platform) -> str:
+    """Return the ProxyCommand of the road ``cloudflared`` as an ssh config takes it."""
+    words = [shutil.which("cloudflared") or "cloudflared", "access", "tcp", "--hostname"]
+    return f"{_command_line(words, platform)} %h"
+
+
+def follower_line(alias: str, platform: str = sys.platform) -> str:
+    """Return the ProxyCommand that goes to *alias* through colabdev, wherever it is by then."""
+    # -P: ssh runs it in any folder, and a colabdev.py there is not the one that is meant.
+    words = [sys.executable, "-P", "-m", "colabdev", "proxy", alias]
+    return _command_line(words, platform)
+
+
+def _command_line(words: Sequence[str], platform: str) -> str:
+    line = subprocess.list2cmdline(words) if platform == "win32" else shlex.join(words)
+    return line.replace("%", "%%")
+
+
+def _program(name: str, hint: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise ConfigError(tr("There is no {name} on this computer's PATH.", name=name), hint)
+    return found
+
+
+def _get_cloudflared(platform: str = sys.platform) -> str:
+    if platform == "darwin":
+        return tr("The machine is behind a Cloudflare tunnel: brew install cloudflared")
+    if platform == "win32":
+        return tr(
+            "The machine is behind a Cloudflare tunnel: winget install --id Cloudflare.cloudflared"
+        )
+    return tr(
+        "The machine is behind a Cloudflare tunnel. Get cloudflared from "
+        "https://github.com/cloudflare/cloudflared/releases/latest, make it executable, and put "
+        "it on the PATH."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What a road's program says (*pattern*) and what that means; both texts name a place."""
+
+    via: str
+    pattern: str
+    kind: type[TransportError]
+    sentence: Callable[[str], str]
+    hint: Callable[[str], str]
+
+
+COMPLAINTS = (
+    Complaint(
+        "relay",
+        r"Host key verification failed",
+        HostKeyMismatch,
+        lambda place: tr("Another machine answers in the relay's place, {place}.", place=place),
+        lambda _: tr("If the relay was set up anew, run the cell again for its new key."),
+    ),
+    Complaint(
+        "relay",
+        r"Permission denied",
+        LoginRefused,
+        lambda place: tr("The relay {place} refuses this computer's own SSH keys.", place=place),
+        lambda place: tr(
+            "See that 'ssh {place}' works without a password; or name the key: "
+            "colabdev connect --identity FILE '...'",
+            place=place,
+        ),
+    ),
+    Complaint(
+        "relay",
+        r"administratively prohibited",
+        HostUnreachable,
+        lambda place: tr("The relay {place} forwards nothing for this login.", place=place),
+        lambda _: tr("Its sshd needs 'AllowTcpForwarding yes' for you."),
+    ),
+    Complaint(
+        "relay",
+        r"open failed|stdio forwarding failed",
+        HostUnreachable,
+        lambda place: tr("The relay {place} is there, but the machine is not.", place=place),
+        lambda _: tr("Run the cell again and connect with the string it prints."),
+    ),
+    Complaint(
+        "relay",
+        r"Could not resolve|Connection (refused|timed out)|No route",
+        HostUnreachable,
+        lambda place: tr("The relay {place} cannot be reached.", place=place),
+        lambda _: tr("Check this computer's network, and the relay itself."),
+    ),
+    Complaint(
+        "cloudflared",
+        r"no such host|lookup ",
+        HostUnreachable,
+        lambda place: tr("The name {place} does not resolve: that tunnel is gone.", place=place),
+        lambda _: tr("Run the cell again and connect with the string it prints."),
+    ),
+    Complaint(
+        "cloudflared",
+        r"bad handshake",
+        HostUnreachable,
+        lambda place: tr("Cloudflare knows no tunnel behind {place} any more.", place=place),
+        lambda _: tr("Run the cell again and connect with the string it prints."),
+    ),
+)
+
+
+def complaint(destination: Destination, said: str) -> TransportError:
+    """Return what it means that the program of the road said *said* before SSH was reached."""
+    place = str(destination.relay) if destination.relay else destination.hostname
+    for known in COMPLAINTS:
+        if known.via == destination.via and re.search(known.pattern, said):
+            return known.kind(known.sentence(place), known.hint(place))
+    last = said.strip().splitlines()[-1][:300]
+    return HostUnreachable(
+        tr("The {via} road to {place} failed: {said}", via=destination.via, place=place, said=last),
+        tr("Try again. If it stays so, run the cell again and connect with the string it prints."),
+    )

@@ -15,6 +15,7 @@ from colabdev.errors import BadConnectString
 from colabdev.remote.destination import (
     ConnectString,
     Destination,
+    Relay,
     fingerprint,
     parse_connect_string,
 )
@@ -24,6 +25,11 @@ KEY = fresh_ed25519()
 BOOT = "0123456789abcdef0123456789abcdef"
 GOOD = ConnectString(Destination("root", "0.tcp.ngrok.io", 12345, KEY, "ngrok"), BOOT, "/content")
 TEXT = str(GOOD)
+
+RELAY = Relay("me", "relay.example.com", 2222, fresh_ed25519())
+RELAYED = str(
+    ConnectString(Destination("root", "127.0.0.1", 40001, KEY, "relay", RELAY), BOOT, "/content")
+)
 
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 HOSTS = st.one_of(
@@ -154,8 +160,13 @@ ENCODED = KEY.split(" ")[1]
         (TEXT + "&v=1", "twice"),
         (TEXT + "&boot=" + BOOT, "twice"),
         (_with(via="carrier-pigeon"), "tunnel"),
-        (_with(via="cloudflared"), "cannot take that road yet"),
-        (_with(via="relay"), "cannot take that road yet"),
+        (_with(via="cloudflared"), "cloudflared address"),
+        (_with(via="relay"), "'relay' is missing"),
+        (_with(via="colab"), "belongs to a Colab session"),
+        (RELAYED.replace("127.0.0.1", "10.0.0.1"), "address on the relay"),
+        (RELAYED.replace("me@", "-oProxyCommand@"), "user name"),
+        (RELAYED.replace("&relay=me@", "&relay="), "relay"),
+        (_with(relay="me@h:22"), "unknown field 'relay'"),
         (_with(boot=BOOT.upper()), "boot id"),
         (_with(boot=BOOT[:-1]), "boot id"),
         (_with(root="content"), "workspace root"),
@@ -185,6 +196,13 @@ def test_other_host_keys(curve: ec.EllipticCurve) -> None:
     """A machine whose host key is ECDSA is understood as well."""
     parsed = ConnectString(Destination("root", "h", 22, fresh_ecdsa(curve)), BOOT, "/")
     assert parse_connect_string(str(parsed)) == parsed
+
+
+def test_a_relay_comes_through() -> None:
+    """A connect string over a relay says where that is and which key it has."""
+    parsed = parse_connect_string(RELAYED)
+    assert parsed.destination.relay == RELAY
+    assert str(parsed) == RELAYED
 
 
 def test_cell_writes_the_blank_as_percent_20() -> None:

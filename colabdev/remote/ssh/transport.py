@@ -2,7 +2,6 @@
 
 import contextlib
 import shlex
-import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +11,10 @@ from typing import Any, Self  # paramiko comes without types
 import paramiko  # type: ignore[import-untyped]  # it ships no types
 
 from colabdev.errors import ColabdevError, ConfigError, HostKeyMismatch, RemoteFailure
+from colabdev.language import tr
 from colabdev.remote.destination import Destination, fingerprint
 from colabdev.remote.ssh.client import KEEPALIVES_UNANSWERED, Client
+from colabdev.remote.ssh.dial import dial, explained
 from colabdev.remote.ssh.failures import FOREIGN, NEW_ADDRESS, lost, translated
 from colabdev.remote.ssh.pipeline import (
     AVAILABLE,
@@ -44,11 +45,11 @@ class _Way:
     def go(self, *, wait: bool) -> tuple[Client, Login | None]:
         """Return a connection, logged in, or with a login whose answer nobody waited for."""
         with translated(self.destination):
-            link = _dial(self.destination, self.timeout, self.keepalive * KEEPALIVES_UNANSWERED)
+            link = dial(self.destination, self.timeout, self.keepalive * KEEPALIVES_UNANSWERED)
         client = Client(link, self.destination.via)
         login = None
         try:
-            with translated(self.destination, client):
+            with explained(link, self.destination), translated(self.destination, client):
                 found = client.negotiate(self.destination.host_key, self.timeout)
                 _check_host_key(self.destination, found)
                 if wait:
@@ -96,7 +97,7 @@ class SSHTransport:
             ConnectionLost: the connection broke before the login was through.
             ConfigError: *key_file* cannot be read.
         """
-        way = _Way(destination, _load_key(key_file), timeout, keepalive)
+        way = _Way(destination, _key(destination, key_file), timeout, keepalive)
         return cls(way, *way.go(wait=wait or not AVAILABLE))
 
     def start(self, argv: Sequence[str]) -> "SSHProcess":
@@ -223,22 +224,27 @@ class SSHProcess:
         return lost(self._destination)
 
 
-def _dial(destination: Destination, timeout: float, patience: float) -> socket.socket:
-    link = socket.create_connection((destination.hostname, destination.port), timeout)
-    # Nagle's algorithm would hold back each small message behind an unacknowledged one.
-    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: a send into a dead network ends as well
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
-    return link
-
-
-def _load_key(path: Path) -> paramiko.PKey:
+def _key(destination: Destination, ours: Path) -> paramiko.PKey:
+    """Return the key to log in with: the user's own for a machine that they named it for."""
+    if destination.identity and destination.relay is None:
+        return _load_own(Path(destination.identity))
     try:
-        return paramiko.Ed25519Key.from_private_key_file(str(path))
+        return paramiko.Ed25519Key.from_private_key_file(str(ours))
     except (OSError, ValueError, paramiko.SSHException) as error:
         raise ConfigError(
-            f"The key {path} cannot be read: {error}.",
+            f"The key {ours} cannot be read: {error}.",
             "Render the cell again with 'colabdev cell', which makes a key, and run it.",
+        ) from error
+
+
+def _load_own(path: Path) -> paramiko.PKey:
+    try:
+        return paramiko.PKey.from_path(path)
+    except (OSError, ValueError, TypeError, paramiko.SSHException) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(
+            tr("The key {path} cannot be used: {reason}.", path=path, reason=reason),
+            tr("Name a private key without a passphrase with --identity, or leave that out."),
         ) from error
 
 

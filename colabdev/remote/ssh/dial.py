@@ -1,0 +1,152 @@
+"""From a destination to a socket: TCP, or a program of the road at its other end."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from colabdev.errors import HostKeyMismatch, LoginRefused, TransportError
+from colabdev.remote import tunnels
+from colabdev.remote.destination import Destination
+
+_SAID = 4096  # bytes kept of what a road's program complains
+_END = 2.0  # seconds that it gets to end
+
+
+def dial(destination: Destination, timeout: float, patience: float) -> socket.socket:
+    """Return a socket that leads to the SSH server of *destination*.
+
+    What was sent and not acknowledged for *patience* seconds breaks it, where the system can.
+
+    Raises:
+        OSError: nothing answers.
+        ConfigError: the program that the road takes is not on this computer.
+    """
+    if destination.via in ("cloudflared", "relay"):
+        return _through_command(destination)
+    link = socket.create_connection((destination.hostname, destination.port), timeout)
+    # Nagle's algorithm would hold back each small message behind an unacknowledged one.
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: a send into a dead network ends as well
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
+    return link
+
+
+@contextlib.contextmanager
+def explained(link: socket.socket, destination: Destination) -> Iterator[None]:
+    """Let the road's program say why, when a connection inside the block comes to nothing."""
+    try:
+        yield
+    except (HostKeyMismatch, LoginRefused):
+        raise
+    except TransportError as error:
+        said = link.said() if isinstance(link, CommandSocket) else ""
+        if not said.strip():
+            raise
+        raise tunnels.complaint(destination, said) from error
+
+
+class CommandSocket(socket.socket):
+    """A socket whose other end is stdin and stdout of a program; closing it ends the program."""
+
+    def __init__(self, argv: Sequence[str], folder: tempfile.TemporaryDirectory[str]) -> None:
+        near, far = socket.socketpair()
+        super().__init__(near.family, near.type, near.proto, fileno=near.detach())
+        self._folder = folder
+        self._errors = bytearray()
+        self._pumps: list[threading.Thread] = []
+        try:
+            self._child = self._start(argv, far)
+        except BaseException:
+            super().close()
+            far.close()
+            folder.cleanup()
+            raise
+        assert self._child.stderr is not None
+        self._pump(self._listen, self._child.stderr)
+
+    def said(self) -> str:
+        """Return the end of what the program wrote to stderr, waiting for it if it ends now."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(_END)
+            self._pumps[-1].join(_END)
+        return self._errors.decode(errors="replace")
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
+        super().close()
+        if self._child.poll() is None:
+            self._child.terminate()
+            try:
+                self._child.wait(_END)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+        for pump in self._pumps:
+            if pump is not threading.current_thread():
+                pump.join(_END)
+        self._folder.cleanup()
+
+    def _start(self, argv: Sequence[str], far: socket.socket) -> subprocess.Popen[bytes]:
+        if os.name == "posix":
+            with far:
+                return subprocess.Popen(
+                    argv,
+                    stdin=far.fileno(),
+                    stdout=far.fileno(),
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,  # Ctrl-C is for us
+                )
+        child = subprocess.Popen(  # a program on Windows takes no socket for its stdin
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        self._pump(_send, far, child.stdin)
+        self._pump(_receive, child.stdout, far)
+        return child
+
+    def _pump(self, *target: object) -> None:
+        function, *arguments = target
+        assert callable(function)
+        thread = threading.Thread(target=function, args=arguments, daemon=True)
+        self._pumps.append(thread)
+        thread.start()
+
+    def _listen(self, stream: IO[bytes]) -> None:
+        with stream:
+            while chunk := os.read(stream.fileno(), 4096):
+                self._errors += chunk
+                del self._errors[:-_SAID]
+
+
+def _send(source: socket.socket, stream: IO[bytes]) -> None:
+    with contextlib.suppress(OSError), stream:
+        while chunk := source.recv(65536):
+            stream.write(chunk)
+
+
+def _receive(stream: IO[bytes], sink: socket.socket) -> None:
+    with contextlib.suppress(OSError), sink, stream:
+        while chunk := os.read(stream.fileno(), 65536):
+            sink.sendall(chunk)
+
+
+def _through_command(destination: Destination) -> socket.socket:
+    folder = tempfile.TemporaryDirectory(prefix="colabdev-", ignore_cleanup_errors=True)
+    try:
+        known_hosts = Path(folder.name) / "known_hosts"
+        if destination.relay is not None:
+            known_hosts.write_text(tunnels.known_relay(destination.relay))
+        argv = tunnels.command(destination, known_hosts)
+    except BaseException:
+        folder.cleanup()
+        raise
+    assert argv is not None, "the caller looked"
+    return CommandSocket(argv, folder)
