@@ -1,4 +1,4 @@
-"""Put text on the clipboard."""
+"""The clipboard of this desktop: put text on it, and look at what is there."""
 
 from colabdev.errors import InputError
 
@@ -18,3 +18,13 @@ def copy(text: str) -> None:
             "There is no clipboard to copy to from here.",
             "Linux needs xclip or wl-clipboard; or write it to a file: colabdev cell > cell.py",
         ) from error
+
+
+def paste() -> str:
+    """Return the text on the clipboard, ``""`` where there is none or no clipboard."""
+    import pyperclip
+
+    try:
+        return str(pyperclip.paste())
+    except (pyperclip.PyperclipException, UnicodeDecodeError):
+        return ""

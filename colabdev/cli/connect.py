@@ -3,33 +3,108 @@
 import click
 
 from colabdev.cli.console import Console
-from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.cli.options import SettingOption, json_option, on_option, pass_console
 
 
 @click.command()
-@click.argument("connect_string")
-@click.option("--name", "alias", default="colab", show_default=True, help="The runtime's alias.")
+@click.argument("connect_string", required=False)
+@click.option("--name", "alias", help="The runtime's alias. Default: colab, or what it is called.")
+@click.option(
+    "--identity", type=click.Path(dir_okay=False), help="Your key for the relay, if there is one."
+)
+@click.option(
+    "--stable",
+    cls=SettingOption,
+    setting="stable",
+    is_flag=True,
+    help="Let plain ssh and VS Code go through colabdev, which follows a tunnel that moves.",
+)
 @json_option
 @pass_console
-def connect(console: Console, connect_string: str, alias: str) -> None:
+def connect(
+    console: Console,
+    connect_string: str | None,
+    alias: str | None,
+    identity: str | None,
+    stable: bool,
+) -> None:
     """Prove the login to a runtime and remember it under an alias.
 
     CONNECT_STRING is what the cell printed. Quote it: it holds characters that a shell would take
-    for its own.
+    for its own. Without it the runtime is found on your ngrok account (NGROK_API_KEY).
 
     \b
     Example:
+      colabdev connect
       colabdev connect 'colabdev://root@0.tcp.ngrok.io:12345?key=...'
     """
     from colabdev.commands.connect import connect as connect_to
 
-    connection = connect_to(connect_string, alias, console)
+    if connect_string is None:
+        connect_string, alias = _looked_for(console, alias)
+    alias = alias or "colab"
+    connection = connect_to(connect_string, alias, console, identity=identity or "", stable=stable)
     gpu = connection.facts.gpu
     console.result(
         connection,
         f"{gpu.name if gpu else 'No GPU'} on {connection.facts.hostname}. "
         f"Next: 'ssh {alias}', 'colabdev run SCRIPT', or VS Code: Remote-SSH to '{alias}'.",
     )
+
+
+def _looked_for(console: Console, alias: str | None) -> tuple[str, str | None]:
+    """Return the connect string of a runtime that was not named: from ngrok, or asked for."""
+    import sys
+
+    from colabdev.errors import InputError
+    from colabdev.language import tr
+
+    asks = sys.stdin.isatty() and not console.as_json
+
+    def choose(names: list[str]) -> str:
+        return str(click.prompt(tr("Which one?"), type=click.Choice(names), err=True))
+
+    from colabdev.remote.discovery import api_key
+
+    if key := api_key():
+        from colabdev.commands.find import find
+
+        found = find(key, alias, console, choose=choose if asks else None)
+        return str(found.where), alias or found.name
+    if not asks:
+        raise InputError(
+            tr("There is no connect string."),
+            tr(
+                "Give the one that the cell prints; or let it be found: set NGROK_API_KEY, from "
+                "https://dashboard.ngrok.com/api-keys"
+            ),
+        )
+    return _pasted(console), alias
+
+
+def _pasted(console: Console) -> str:
+    """Return the connect string on the clipboard, if the user agrees, else one they type."""
+    from colabdev.cli.clipboard import paste
+    from colabdev.errors import BadConnectString
+    from colabdev.language import tr
+    from colabdev.remote.destination import fingerprint, parse_connect_string
+
+    text = paste()
+    try:
+        there = parse_connect_string(text).destination
+    except BadConnectString:
+        pass
+    else:
+        console.done(
+            tr(
+                "On the clipboard: {place}, host key {fingerprint}.",
+                place=there,
+                fingerprint=fingerprint(there.host_key),
+            )
+        )
+        if click.confirm(tr("Connect there?"), default=False, err=True):
+            return text
+    return str(click.prompt(tr("The line that the cell printed"), err=True))
 
 
 @click.command()

@@ -1,11 +1,13 @@
 """``colabdev connect``: prove that a machine is the one its connect string names; remember it."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from colabdev import paths
 from colabdev.commands.reporter import Reporter
-from colabdev.errors import ConfigError, RuntimeGone
+from colabdev.errors import ConfigError, InputError, RuntimeGone
+from colabdev.language import tr
 from colabdev.remote import sshconfig
 from colabdev.remote.destination import parse_connect_string
 from colabdev.remote.host import HostFacts, host_facts
@@ -23,12 +25,19 @@ class Connection:
 
 
 def connect(
-    text: str, alias: str, reporter: Reporter, *, now: datetime.datetime | None = None
+    text: str,
+    alias: str,
+    reporter: Reporter,
+    *,
+    identity: str = "",
+    stable: bool = False,
+    now: datetime.datetime | None = None,
 ) -> Connection:
     """Log in by the connect string *text* and record the machine as *alias*.
 
     But for the laptop's own key nothing is written before the login is proved against the pinned
-    host key. A known alias gets the new address.
+    host key. A known alias gets the new address. *identity* is the user's key file for a relay on
+    the way; for *stable* see `Runtime`.
 
     Raises:
         BadConnectString: *text* is none, or the alias cannot be one (InputError).
@@ -38,6 +47,13 @@ def connect(
     """
     check_alias(alias)
     wanted = parse_connect_string(text)
+    if identity and wanted.destination.relay is None:
+        raise InputError(
+            tr("There is no relay on the way that --identity could be for."),
+            tr("Leave it out: the machine knows this computer's own key."),
+        )
+    own = str(Path(identity).expanduser().absolute()) if identity else ""
+    wanted = replace(wanted, destination=replace(wanted.destination, identity=own))
     registry = Registry()
     before = {runtime.alias: runtime for runtime in registry.all()}.get(alias)
     ensure_key()
@@ -53,7 +69,7 @@ def connect(
             "Run the cell again and connect with the string it prints.",
         )
     registered = (now or datetime.datetime.now(datetime.UTC)).isoformat(timespec="microseconds")
-    runtime = Runtime(alias, wanted.destination, wanted.boot_id, wanted.root, registered)
+    runtime = Runtime(alias, wanted.destination, wanted.boot_id, wanted.root, registered, stable)
     registry.put(runtime)
     sshconfig.write_ssh_files(registry)
     reporter.done(_welcome(runtime, before))

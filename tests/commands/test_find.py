@@ -1,0 +1,168 @@
+"""Finding the runtime by ngrok's API: the right one, no forged one, and wherever it moves."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from colabdev import paths
+from colabdev.commands.connect import connect
+from colabdev.commands.find import find
+from colabdev.errors import ConfigError, HostKeyMismatch, HostUnreachable, InputError
+from colabdev.remote.destination import ConnectString, fingerprint, parse_connect_string
+from colabdev.remote.discovery import search
+from colabdev.remote.reach import reach
+from colabdev.remote.runtime import Registry
+from colabdev.remote.transport import run
+from tests.commands.conftest import Heard
+from tests.remote.keys import fresh_ed25519
+from tests.remote.relay import relay_to
+from tests.support.cli import colabdev, json_lines
+from tests.support.ngrok_api import KEY, Account, serve
+from tests.support.runtime import StartedRuntime
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """Lend an ngrok account whose API key the user has set."""
+    with serve() as account:
+        monkeypatch.setenv("COLABDEV_NGROK_API", account.url)
+        monkeypatch.setenv("NGROK_API_KEY", KEY)
+        yield account
+
+
+@pytest.fixture
+def where(machine: StartedRuntime) -> ConnectString:
+    """Return where the machine is, as if ngrok led there."""
+    parsed = parse_connect_string(machine.connect_string)
+    return replace(parsed, destination=replace(parsed.destination, via="ngrok"))
+
+
+def _at(where: ConnectString, port: int) -> ConnectString:
+    return replace(where, destination=replace(where.destination, port=port))
+
+
+@pytest.mark.sshd
+def test_connect_without_a_string(where: ConnectString, account: Account) -> None:
+    """``colabdev connect`` finds the newest that answers, over several pages and foreign ones."""
+    account.endpoints += [
+        {"id": "x", "url": "https://a.ngrok.app", "metadata": ""},
+        {"id": "y", "url": "tcp://0.tcp.ngrok.io:1", "metadata": '{"name": "\\u001b[2J"}'},
+        {"id": "z", "metadata": "[" * 5000},
+    ]
+    account.publish(where, "gpu", "2026-01-02")
+    account.publish(_at(where, 1), "gpu", "2026-01-03")
+    done = colabdev("connect", "--json")
+    assert done.returncode == 0, done.stderr
+    assert Registry().get(None).alias == "gpu"
+    assert Registry().get("gpu").destination == where.destination
+    assert len(account.asked) == 3
+    [told] = [line["text"] for line in json_lines(done) if "not seen before" in str(line)]
+    assert fingerprint(where.destination.host_key) in told
+
+
+@pytest.mark.sshd
+def test_a_moved_tunnel_is_followed(where: ConnectString, account: Account, heard: Heard) -> None:
+    """A command finds the machine at its new address; registry and ssh config say so as well."""
+    with relay_to(where.destination.port) as relay:
+        connect(str(_at(where, relay.port)), "colab", heard)
+        relay.move()
+        moved = _at(where, relay.port)
+        account.publish(moved)
+        with reach(Registry().get("colab")) as transport:
+            assert run(transport, ["echo", "here"]).stdout == b"here\n"
+        assert Registry().get("colab").destination == moved.destination
+        assert f"Port {relay.port}\n" in paths.ssh_config_file().read_text()
+
+
+@pytest.mark.sshd
+def test_only_the_same_machine_is_followed(
+    where: ConnectString, account: Account, heard: Heard
+) -> None:
+    """An endpoint with the same life and another key, or the other way round, is not followed."""
+    with relay_to(where.destination.port) as relay:
+        connect(str(_at(where, relay.port)), "colab", heard)
+        relay.move()
+        moved = _at(where, relay.port)
+        stranger = replace(moved.destination, host_key=fresh_ed25519())
+        account.publish(replace(moved, destination=stranger))
+        account.publish(replace(moved, boot_id="f" * 32))
+        with pytest.raises(HostUnreachable):
+            reach(Registry().get("colab"))
+        with pytest.raises(HostKeyMismatch) as caught:
+            find(KEY, None, heard, patience=0)
+        assert "ngrok.com" in caught.value.hint
+
+
+@pytest.mark.sshd
+def test_waits_for_the_cell(where: ConnectString, account: Account, heard: Heard) -> None:
+    """Before the cell has run it waits, and goes on once the endpoint is there."""
+
+    def later() -> None:
+        account.third.wait(30)
+        account.publish(where)
+
+    cell = threading.Thread(target=later)
+    cell.start()
+    assert find(KEY, "colab", heard, pause=0.01).where == where
+    cell.join()
+
+
+@pytest.mark.sshd
+def test_several_are_asked_about(where: ConnectString, account: Account, heard: Heard) -> None:
+    """Of several names one is chosen by the user, by --name, or by nobody: then it is an error."""
+    account.publish(where, "one")
+    account.publish(where, "two")
+    assert find(KEY, None, heard, choose=lambda names: names[1]).name == "two"
+    assert find(KEY, "one", heard).name == "one"
+    with pytest.raises(InputError) as caught:
+        find(KEY, None, heard)
+    assert "--name one" in caught.value.hint
+
+
+def test_none_in_time(account: Account, heard: Heard) -> None:
+    """Without a cell the next step is the cell."""
+    with pytest.raises(HostUnreachable) as caught:
+        find(KEY, None, heard, patience=0)
+    assert "colabdev cell" in caught.value.hint
+
+
+def test_too_many_questions(account: Account) -> None:
+    """When ngrok asks to wait that is done, for as long as it says and no longer than a minute."""
+    account.refusals += [(429, {"Retry-After": "7"}), (429, {"Retry-After": "9999"})]
+    waited: list[float] = []
+    assert search(KEY, sleep=waited.append) == []
+    assert waited == [7.0, 60.0]
+
+
+@pytest.mark.parametrize("status", [301, 302, 404, 500, 503])
+def test_a_service_that_fails(account: Account, status: int) -> None:
+    """Whatever it answers is one sentence; the key follows no redirection."""
+    account.refusals.append((status, {"Location": f"{account.url}/elsewhere"}))
+    with pytest.raises(HostUnreachable) as caught:
+        search(KEY)
+    assert str(status) in caught.value.message
+    assert len(account.asked) == 1
+
+
+def test_a_next_page_elsewhere(account: Account) -> None:
+    """The key is never sent to another host that an answer names."""
+    account.endpoints += [{}] * 3
+    account.next_host = "http://127.0.0.1:1"
+    with pytest.raises(HostUnreachable):
+        search(KEY)
+
+
+def test_a_wrong_key(account: Account) -> None:
+    """A key that ngrok does not know is told from a service that does not answer."""
+    with pytest.raises(ConfigError) as caught:
+        search("another")
+    assert "api-keys" in caught.value.hint
+
+
+def test_without_key_or_string() -> None:
+    """With nobody to ask, the sentence names both ways."""
+    done = colabdev("connect")
+    assert done.returncode == 2
+    assert b"NGROK_API_KEY" in done.stderr
