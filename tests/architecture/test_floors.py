@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from colabdev import texts
+from colabdev.remote.program import bare
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "colabdev"
 
@@ -122,16 +125,49 @@ def test_foreign_packages_stay_at_home(path: Path) -> None:
         assert at_home, f"{source} imports {target}"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "payload").glob("*.py")), ids=_name)
-def test_the_payload_is_pure(path: Path) -> None:
-    """A payload file compiles as Python 3.10 and needs nothing but the standard library."""
-    text = path.read_text(encoding="utf-8")
-    ast.parse(text, feature_version=(3, 10))
+PAYLOAD = sorted(path.stem for path in (PACKAGE / "payload").glob("[!_]*.py"))
+
+
+@pytest.mark.parametrize("name", PAYLOAD)
+def test_the_payload_is_pure(name: str, tmp_path: Path) -> None:
+    """A program compiles as it is sent, as Python 3.10, and needs only the standard library."""
+    shipped = tmp_path / f"{name}.py"
+    shipped.write_text(texts.payload(name), encoding="utf-8")
+    ast.parse(shipped.read_text(encoding="utf-8"), feature_version=(3, 10))
     own_homes = {"pyngrok", "torch", "google", "IPython", "colabdev_report"}
-    for target, inside in _imports(path):
+    for target, inside in _imports(shipped):
         top = target.split(".")[0]
         known = top in sys.stdlib_module_names or (inside and top in own_homes)
-        assert known, f"{path.name} imports {target}"
+        assert known, f"{name} imports {target}"
+
+
+@pytest.mark.parametrize("name", PAYLOAD)
+def test_the_parts_of_a_program_do_not_clash(name: str) -> None:
+    """Parts that travel as one text define each of their names once."""
+    defined = [
+        node.name
+        for node in ast.parse(texts.payload(name)).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]
+    assert len(defined) == len(set(defined))
+
+
+@pytest.mark.parametrize("name", PAYLOAD)
+def test_a_bare_program_is_the_same_program(name: str) -> None:
+    """What is taken out of a program on its way is docstrings and comments, and nothing else."""
+
+    def code(source: str) -> str:
+        tree = ast.parse(source)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                node.body = [part for part in node.body if not _says_nothing(part)] or [ast.Pass()]
+        return ast.dump(tree)
+
+    assert code(bare(texts.payload(name))) == code(texts.payload(name))
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def test_every_module_says_in_one_sentence_what_it_owns() -> None:
