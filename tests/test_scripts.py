@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import runpy
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,10 @@ def test_an_installed_torch_is_kept_when_it_is_new_enough(version: str, fits: bo
 def test_scripts_start_under_an_older_python(name: str) -> None:
     """They are Python 3.10 at most up to the sentence that says which Python is needed."""
     ast.parse((SCRIPTS / name).read_text(encoding="utf-8"), feature_version=(3, 10))
+
+
+def test_the_page_of_failures_is_in_step() -> None:
+    """docs/troubleshooting.md says what the code says (else: scripts/troubleshooting)."""
+    page = runpy.run_path(str(SCRIPTS / "troubleshooting"))["page"]()
+    assert (SCRIPTS.parent / "docs" / "troubleshooting.md").read_text(encoding="utf-8") == page
+    assert "ERR_NGROK_8013" in page
