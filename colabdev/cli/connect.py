@@ -48,7 +48,7 @@ def connect(
     console.result(
         connection,
         f"{gpu.name if gpu else 'No GPU'} on {connection.facts.hostname}. "
-        f"Next: 'ssh {alias}', 'colabdev run SCRIPT', or VS Code: Remote-SSH to '{alias}'.",
+        f"Next: 'ssh {alias}', 'colabdev run SCRIPT', or 'colabdev code' for VS Code.",
     )
 
 

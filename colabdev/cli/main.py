@@ -9,6 +9,7 @@ import click
 from colabdev import __version__
 from colabdev.cli import (
     cell,
+    code,
     config,
     connect,
     demo,
@@ -33,7 +34,7 @@ def cli() -> None:
     """Turn a Google Colab GPU into a machine you develop on from your own laptop."""
 
 
-for group in (new, cell, connect, sync, run, jobs, exercises, results, local, demo, config):
+for group in (new, cell, connect, sync, run, jobs, exercises, results, local, demo, config, code):
     for command in group.COMMANDS:
         cli.add_command(command)
 

@@ -24,6 +24,7 @@ FLOORS = {
     "store": 1,
     "texts": 1,
     "remote": 2,
+    "editor": 2,
     "sync": 2,
     "jobs": 2,
     "results": 2,
