@@ -19,6 +19,7 @@ from colabdev.cli import (
     new,
     results,
     run,
+    runtimes,
     sync,
 )
 from colabdev.cli.console import Console
@@ -34,7 +35,21 @@ def cli() -> None:
     """Turn a Google Colab GPU into a machine you develop on from your own laptop."""
 
 
-for group in (new, cell, connect, sync, run, jobs, exercises, results, local, demo, config, code):
+for group in (
+    new,
+    cell,
+    connect,
+    runtimes,
+    sync,
+    run,
+    jobs,
+    exercises,
+    results,
+    local,
+    demo,
+    config,
+    code,
+):
     for command in group.COMMANDS:
         cli.add_command(command)
 

@@ -108,6 +108,30 @@ class Registry:
             known[runtime.alias] = runtime
             contents["runtimes"] = _entries(known)
 
+    def rename(self, old: str, new: str) -> Runtime:
+        """Give the runtime *old* the alias *new* and return it; all else of it stays.
+
+        Raises:
+            InputError: there is no *old*, or *new* cannot be its alias or is another's.
+        """
+        check_alias(new)
+        with self._document.edit() as contents:
+            known = self._known(contents)
+            if old not in known:
+                raise InputError(
+                    tr("No runtime is called {alias}.", alias=ascii(old)),
+                    tr("See which there are: colabdev runtimes"),
+                )
+            if new in known and new != old:
+                raise InputError(
+                    tr("Another runtime is called {alias} already.", alias=new),
+                    tr("Forget that one first: colabdev runtimes forget {alias}", alias=new),
+                )
+            renamed = replace(known.pop(old), alias=new)
+            known[new] = renamed
+            contents["runtimes"] = _entries(known)
+        return renamed
+
     def forget(self, alias: str) -> None:
         """Take the runtime *alias* out; one that is not there is no error."""
         with self._document.edit() as contents:
