@@ -18,17 +18,22 @@ _PROGRAMS = {
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "git": "git",
+    "rsync": "rsync",
+    "zstd": "zstd",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
 }
 
 
-def prepare(*, dev: bool) -> Path:
+def prepare(*, dev: bool, also: tuple[str, ...] = ()) -> Path:
     """Return the interpreter of an environment that has colabdev, torch and, for *dev*, its tools.
 
-    Does nothing when it is in step already. Says what it does on stderr.
+    *also* are more programs that are wanted. Does nothing when it is in step already.
+    Says what it does on stderr.
     """
     if sys.version_info < (3, 11):  # noqa: UP036 - it runs under whatever python3 is here
         sys.exit(f"colabdev needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
-    _install_programs(("sshd", "ssh", "git") if dev else ("sshd", "ssh"))
+    _install_programs((*(("sshd", "ssh", "git") if dev else ("sshd", "ssh")), *also))
     stamp = _FOLDER / f"ready-{'dev' if dev else 'demo'}"
     wanted = hashlib.sha256(
         (CHECKOUT / "pyproject.toml").read_bytes() + TORCH.encode() + str(_FOLDER).encode()

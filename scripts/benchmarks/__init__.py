@@ -1,0 +1,1 @@
+"""What scripts/bench measures: one module per benchmark, and the test bed they run on."""
