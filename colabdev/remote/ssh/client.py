@@ -45,6 +45,7 @@ class Client(paramiko.Transport):  # type: ignore[misc]  # untyped, see the impo
         self.meter = Meter(link, via)
         super().__init__(self.meter)
         self._unanswered = 0
+        self._received = 0  # bytes, when the last sign of life was asked for
         for reply in (wire.MSG_REQUEST_SUCCESS, wire.MSG_REQUEST_FAILURE):
             self._handler_table[reply] = self._answered
 
@@ -85,6 +86,9 @@ class Client(paramiko.Transport):  # type: ignore[misc]  # untyped, see the impo
         self.meter.note()
 
     def _beat(self) -> None:
+        # Whatever arrives is a sign of life: on a slow link the answer waits behind other data.
+        if (received := self.meter.carried.received) != self._received:
+            self._received, self._unanswered = received, 0
         if self._unanswered >= KEEPALIVES_UNANSWERED:
             raise EOFError  # ends the connection's thread, in which this runs
         if not self.clear_to_send.is_set():  # keys are being changed: nothing else may pass now

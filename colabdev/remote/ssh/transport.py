@@ -26,7 +26,9 @@ from colabdev.remote.ssh.pipeline import (
 )
 
 _TIMEOUT = 20.0
-_KEEPALIVE = 30.0  # seconds; ngrok cuts a TCP connection after five idle minutes
+# Seconds; ngrok cuts a TCP connection after five idle minutes, and after three without an answer,
+# within a minute in all, a connection counts as lost.
+_KEEPALIVE = 14.0
 _ERRORS_KEPT = 64 * 1024
 _PACKET = 32 * 1024  # what sshd takes in one message
 # Waits wake up this often (seconds), because on Windows Ctrl-C does not end a wait for a lock.
