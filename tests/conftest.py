@@ -36,6 +36,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("HOME", str(path))
         monkeypatch.setenv("USERPROFILE", str(path))
         monkeypatch.setenv("COLABDEV_HOME", str(path / "state"))
+        monkeypatch.setenv("COLABDEV_LINK", "0")  # a test of the link takes this away
         yield path
 
 

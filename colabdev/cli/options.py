@@ -1,5 +1,6 @@
 """Options that several commands share, and how a command gets its console."""
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar  # click's own callables are untyped in their arguments
 
@@ -42,13 +43,31 @@ def json_option(function: F) -> F:
 
 
 def on_option(function: F) -> F:
-    """Add ``--on ALIAS``; without it the runtime connected last is meant."""
+    """Add ``--on ALIAS`` (without it the runtime connected last is meant) and ``--no-link``."""
+    return no_link_option(
+        click.option(
+            "--on",
+            "alias",
+            metavar="ALIAS",
+            help="The runtime to use: an alias, or 'here' for this machine. Default: the latest.",
+        )(function)
+    )
+
+
+def no_link_option(function: F) -> F:
+    """Add ``--no-link``, which dials a connection of the command's own."""
     return click.option(
-        "--on",
-        "alias",
-        metavar="ALIAS",
-        help="The runtime to use: an alias, or 'here' for this machine. Default: the latest.",
+        "--no-link",
+        is_flag=True,
+        expose_value=False,
+        callback=_without_link,
+        help="Do not share the background connection (docs/link.md).",
     )(function)
+
+
+def _without_link(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001 - click's signature
+    if value:
+        os.environ["COLABDEV_LINK"] = "0"
 
 
 def _to_json(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001 - click's signature

@@ -1,30 +1,51 @@
 """From a runtime to an open transport."""
 
+import os
+
 from colabdev import paths
 from colabdev.errors import ConnectionLost, HostKeyMismatch, HostUnreachable
-from colabdev.remote.discovery import follow
+from colabdev.remote.link.client import LinkTransport
 from colabdev.remote.local import LocalTransport
 from colabdev.remote.runtime import Runtime
-from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.transport import Transport
 
 
 def reach(runtime: Runtime) -> Transport:
-    """Log in to *runtime* and return the transport; this very machine needs no login.
+    """Return a transport to *runtime*: its link, or a connection of our own where that is off.
 
-    The answer to the login comes with that of the first process that is started. One whose tunnel
-    has moved is looked for on the user's ngrok account: a stranger at its old address counts as
-    moved, for ngrok hands old ports on.
+    What is wrong with the connection is told by the first process that is started, at the latest.
+    A runtime whose tunnel has moved is looked for on the user's ngrok account: a stranger at its
+    old address counts as moved, for ngrok hands old ports on.
 
     Raises:
         TransportError: it cannot be reached, or is another machine.
     """
     if runtime.destination is None:
         return LocalTransport()
+    if os.environ.get("COLABDEV_LINK") == "0":
+        return direct(runtime)
+    return LinkTransport(runtime, direct, _followed)
+
+
+def direct(runtime: Runtime) -> Transport:
+    """Log in to *runtime*; the answer comes with that of the first process that is started.
+
+    Raises:
+        TransportError: it cannot be reached, or is another machine.
+    """
+    from colabdev.remote.ssh import SSHTransport  # paramiko: a link spares it every command
+
+    assert runtime.destination is not None, "this machine is reached without a connection"
     try:
         return SSHTransport.connect(runtime.destination, paths.key_file(), wait=False)
     except (HostUnreachable, HostKeyMismatch, ConnectionLost):
-        moved = follow(runtime)
+        moved = _followed(runtime)
         if moved is None or moved.destination is None:
             raise
         return SSHTransport.connect(moved.destination, paths.key_file(), wait=False)
+
+
+def _followed(runtime: Runtime) -> Runtime | None:
+    from colabdev.remote.discovery import follow  # urllib: only where something has moved
+
+    return follow(runtime)

@@ -7,9 +7,12 @@ import pytest
 
 from colabdev import paths
 from colabdev.remote.destination import ConnectString, parse_connect_string
+from colabdev.remote.link.client import LinkTransport
 from colabdev.remote.local import LocalTransport
+from colabdev.remote.reach import reach
 from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.transport import Transport
+from tests.support.link import linked
 from tests.support.runtime import StartedRuntime, start_runtime
 
 
@@ -31,6 +34,7 @@ def address(machine: StartedRuntime) -> ConnectString:
         "local",
         pytest.param("ssh", marks=pytest.mark.sshd),
         pytest.param("ssh pipelined", marks=pytest.mark.sshd),
+        pytest.param("link", marks=pytest.mark.sshd),
     ]
 )
 def host(request: pytest.FixtureRequest) -> Iterator[Transport]:
@@ -38,6 +42,11 @@ def host(request: pytest.FixtureRequest) -> Iterator[Transport]:
     if request.param == "local":
         with LocalTransport() as transport:
             yield transport
+    elif request.param == "link":
+        with linked(request.getfixturevalue("address")) as runtime, reach(runtime) as transport:
+            assert isinstance(transport, LinkTransport)
+            yield transport
+            assert transport._own is None, "it went without the link"
     else:
         address: ConnectString = request.getfixturevalue("address")
         wait = request.param == "ssh"

@@ -103,6 +103,11 @@ class SSHTransport:
         return cls(way, *way.go(wait=wait or not AVAILABLE))
 
     def start(self, argv: Sequence[str]) -> "SSHProcess":
+        channel = self.channel(argv)
+        return SSHProcess(channel, self._client, self._way.destination)
+
+    def channel(self, argv: Sequence[str]) -> Any:
+        """Start *argv* as `start` does and return paramiko's channel."""
         command = shlex.join(argv)
         with self._beginning, translated(self._way.destination, self._client):
             channel = self._start_with_login(command) if self._login else None
@@ -110,7 +115,34 @@ class SSHTransport:
             with translated(self._way.destination, self._client):
                 channel = self._client.open_session(timeout=self._way.timeout)
                 request_run(self._client, channel.remote_chanid, command)
-        return SSHProcess(channel, self._client, self._way.destination)
+        return channel
+
+    def tunnel(self, port: int) -> Any:
+        """Return a channel to *port* of the far side's own loopback.
+
+        Raises:
+            TransportError: nothing listens there, or the far side does not allow it.
+        """
+        if self._login:
+            self.channel(["true"]).close()  # the login's answer comes with a first command
+        with translated(self._way.destination, self._client):
+            return self._client.open_channel(
+                "direct-tcpip", ("127.0.0.1", port), ("127.0.0.1", 0), timeout=self._way.timeout
+            )
+
+    def is_alive(self) -> bool:
+        """Tell whether the connection stands, as far as anybody knows."""
+        return bool(self._client.is_active())
+
+    def is_full(self, error: BaseException) -> bool:
+        """Tell whether *error* came because the far side opens no further session."""
+        cause = error.__cause__
+        prohibited, short = 1, 4  # RFC 4254 section 5.1; sshd says "connect failed" (2)
+        return isinstance(cause, paramiko.ChannelException) and cause.code in (prohibited, 2, short)
+
+    def note(self) -> None:
+        """Write what went through so far into the month's account."""
+        self._client.meter.note()
 
     def _start_with_login(self, command: str) -> Any:
         """Send *command* along with the login and return its channel.
