@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from colabdev import errors, paths
+from colabdev import errors
 from colabdev.errors import ConnectionLost, HostKeyMismatch, RemoteFailure, TransportError
 from colabdev.remote.destination import ConnectString
 from colabdev.remote.link import client, place, wire
@@ -354,4 +354,3 @@ def test_a_failure_keeps_its_kind() -> None:
     back = wire.unpack_error(wire.pack_error(RemoteFailure("stdin", "m", "h")))
     assert isinstance(back, RemoteFailure)
     assert back.kind == "stdin"
-    assert paths.home()
