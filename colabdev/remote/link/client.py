@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self  # a request is JSON: a mapping of anything
 
-import colabdev
 from colabdev.errors import (
     ColabdevError,
     ConnectionLost,
@@ -223,7 +222,7 @@ def _dialled_or_none(spot: place.Place) -> socket.socket | None:
 
 def _spawned(spot: place.Place, alias: str) -> subprocess.Popen[bytes]:
     """Start a link that has nothing to do with our terminal, our descriptors or our end."""
-    root = str(Path(colabdev.__file__).parents[1])
+    root = str(Path(__file__).parents[3])
     code = (
         "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
         "from colabdev.remote.link.server import main; main(sys.argv[1])"
