@@ -1,6 +1,33 @@
 """The language of what a user reads: English sentences, looked up in a catalogue."""
 
 import gettext
+import os
+from pathlib import Path
+
+DOMAIN = "colabdev"
+LANGUAGES = ("en", "ko")
+
+
+def folder() -> Path:
+    """Return where the catalogues lie."""
+    return Path(__file__).parent / "locale"
+
+
+def choose(wanted: str = "") -> None:
+    """Speak *wanted* from here on, by default what the environment names (LANGUAGE, LC_ALL, LANG).
+
+    click looks its own texts up in the same domain. gettext takes the language from the
+    environment alone, so a wish that differs is put there; programs started from here share it.
+    """
+    gettext.bindtextdomain(DOMAIN, str(folder()))
+    gettext.textdomain(DOMAIN)
+    if wanted in LANGUAGES and wanted != spoken():
+        os.environ["LANGUAGE"] = wanted
+
+
+def spoken() -> str:
+    """Return the language that is spoken, one of `LANGUAGES`."""
+    return "ko" if gettext.find(DOMAIN, str(folder())) else "en"
 
 
 def tr(message: str, /, **values: object) -> str:

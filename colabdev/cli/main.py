@@ -1,5 +1,6 @@
 """The command group and the one boundary at which failures are printed."""
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -23,14 +24,24 @@ from colabdev.cli import (
     sync,
 )
 from colabdev.cli.console import Console
+from colabdev.cli.speech import Group, speak
 from colabdev.errors import ColabdevError
+from colabdev.language import LANGUAGES, choose, spoken, tr
+from colabdev.settings import setting
 
 
 @click.group(
+    cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start here: colabdev cell --copy, paste it into Colab, run it, then colabdev connect.",
 )
 @click.version_option(__version__, message="%(version)s")
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    expose_value=False,
+    help="The language of messages and help. Default: the system's.",
+)
 def cli() -> None:
     """Turn a Google Colab GPU into a machine you develop on from your own laptop."""
 
@@ -57,10 +68,31 @@ for group in (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    choose(_language(arguments))
+    if spoken() != "en":
+        from colabdev.cli.layout import WideFormatter
+
+        click.Context.formatter_class = WideFormatter
+        speak(cli)
     console = Console()
     code = _run(arguments, console)
     console.end(code)
     sys.exit(code)
+
+
+def _language(arguments: Sequence[str]) -> str:
+    """Return the language that ``--lang`` before the command asks for, else the setting's."""
+    for word, following in itertools.pairwise([*arguments, ""]):
+        if not word.startswith("-"):
+            break
+        if word == "--lang":
+            return following
+        if word.startswith("--lang="):
+            return word.removeprefix("--lang=")
+    try:
+        return setting("lang").value or ""
+    except ColabdevError:  # the command that needs settings will say what is wrong with them
+        return ""
 
 
 def _run(arguments: Sequence[str], console: Console) -> int:
@@ -78,11 +110,11 @@ def _run(arguments: Sequence[str], console: Console) -> int:
         # A usage error comes before the option has been read.
         console.as_json = console.as_json or "--json" in arguments
         path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-        hint = f"See '{path} --help'." if path else ""
+        hint = tr("See '{path} --help'.", path=path) if path else ""
         console.failed(error.format_message(), hint, kind="UsageError")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        console.failed("Stopped.", kind="Interrupted")
+        console.failed(tr("Stopped."), kind="Interrupted")
         return 130
     except BrokenPipeError:
         # The reader of our output went away (`| head`): nothing is left to say to it.

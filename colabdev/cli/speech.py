@@ -1,0 +1,67 @@
+"""The help of every command in the user's language, and commands that know their neighbours."""
+
+import difflib
+import inspect
+from gettext import gettext
+
+import click
+
+_done: set[int] = set()
+
+
+class Group(click.Group):
+    """The root command, of which a mistyped command names its neighbour."""
+
+    def resolve_command(
+        self, context: click.Context, words: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve as click does; its own suggestion exists only in late versions of it."""
+        try:
+            return super().resolve_command(context, words)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(words[0], self.list_commands(context), n=1)
+            if near and "?" not in error.format_message():
+                text = gettext("Did you mean {possibility}?").format(possibility=near[0])
+                raise click.UsageError(f"{error.format_message()} {text}", context) from None
+            raise
+
+
+def speak(command: click.Command) -> None:
+    """Put the help of *command*, of its options and of its own commands into the user's language.
+
+    Each is done once; a text without a translation stays as it is.
+    """
+    if id(command) in _done:
+        return
+    _done.add(id(command))
+    command.help = _text(command.help)
+    command.epilog = _text(command.epilog)
+    command.short_help = _text(command.short_help)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            parameter.help = _text(parameter.help)
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            speak(inner)
+
+
+def _text(text: str | None) -> str | None:
+    if not text:
+        return text
+    return "\n\n".join(_paragraph(one) for one in inspect.cleandoc(text).split("\n\n"))
+
+
+def _paragraph(text: str) -> str:
+    if "\b" in text:  # laid out by hand: line by line, of which commands have no translation
+        return "\n".join(_line(line) for line in text.split("\n"))
+    return gettext(message(text)) if text.strip() else text
+
+
+def _line(line: str) -> str:
+    bare = line.strip()
+    return line.replace(bare, gettext(bare)) if bare and bare != "\b" else line
+
+
+def message(paragraph: str) -> str:
+    """Return *paragraph* as it stands in the catalogue: on one line, however it was wrapped."""
+    return " ".join(paragraph.split())
