@@ -1,30 +1,24 @@
 """Bringing a job's results back to the project while the job runs."""
 
 import contextlib
-import json
-import os
 import queue
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Self
 
 from colabdev.commands.attention import TICK, Attention
+from colabdev.commands.bringing import Bringer, NotBrought, Superseded
 from colabdev.commands.reporter import Reporter
-from colabdev.errors import ColabdevError
-from colabdev.jobs.client import fetch
 from colabdev.jobs.job import Artifact, Job
 from colabdev.jobs.line import Line
-from colabdev.payload import replica as wire
-from colabdev.remote.transport import Transport
-from colabdev.store import Document
-from colabdev.sync.archive import open_archive, state_dir
 from colabdev.sync.report import size_text
 
 PULL_LIMIT = 500_000_000
-_FOLDER_ROW = ("d", 0, 0, 0, False, "")
+_SHARE = 4  # times as long as a version took to come, the next one of its file waits
+_SAID_AGAIN = 60.0  # seconds after which another version of a file is worth a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +54,7 @@ class Harvest:
         self._attention = attention
         self._pull: Pull | None = None
         self._homeless = 0
+        self._said: dict[str, float] = {}  # when each file was named last
 
     def want(self, artifact: Artifact) -> None:
         """Bring *artifact* as soon as those before it have come."""
@@ -78,7 +73,7 @@ class Harvest:
 
     def finish(self) -> None:
         """Wait until the last of them is here, or the user has left."""
-        if self._pull and self._pull.left:
+        if self._pull and self._pull.finish():
             with self._reporter.step("Bringing back the last results") as step:
                 while (left := self._pull.left) and not self._attention.left:
                     step.say(f"Bringing back the last results ({left} left)")
@@ -111,8 +106,11 @@ class Harvest:
         if arrival.trouble:
             text = f"{artifact.path} was not brought back: {arrival.trouble}."
             say(lambda: self._reporter.warn(text, arrival.hint))
-        else:
-            self._attention.heard(artifact)
+            return
+        self._attention.heard(artifact)
+        now = time.monotonic()
+        if now - self._said.get(artifact.path, float("-inf")) > _SAID_AGAIN:
+            self._said[artifact.path] = now
             text = f"Brought back {artifact.path} ({size_text(artifact.size)})."
             say(lambda: self._reporter.done(text))
 
@@ -120,29 +118,31 @@ class Harvest:
 class Pull:
     """Results of *job* on their way to *project*, one after the other in a thread of their own.
 
-    A file is written beside the project's and moved into place once its digest is right. One that
-    was changed here, and one larger than *limit* bytes, is left where it is and named.
+    What comes of a file is the version that stands there when its turn has come, to its end; the
+    newest one is next. Files that are written again and again get a share of the line, not all.
+    What cannot come, as one larger than *limit* bytes, is named.
     """
 
     def __init__(self, line: Line, job: Job, project: Path, *, limit: int = PULL_LIMIT) -> None:
-        self._line = line
         self._job = job
-        self._project = project
-        self._limit = limit
-        self._record = Document(state_dir(project) / "pulled.json", version=1)
+        self._bringer = Bringer(line, job, project, limit)
         self._wanted: dict[str, Artifact] = {}
-        self._lock = threading.Lock()
-        self._more = threading.Event()
-        self._over = threading.Event()
+        self._due: dict[str, float] = {}  # when a file that has come may come again
+        self._stale: dict[str, Arrival] = {}  # not what was told of; a newer one may be
+        self._busy = False  # one is on its way, or not quite told of
+        self._finishing = False
+        self._over = False
+        self._changed = threading.Condition()
         self._arrived: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="results", daemon=True)
         self._thread.start()
 
     def want(self, artifact: Artifact) -> None:
         """Bring *artifact*, in the place of an older one at its path that has not come yet."""
-        with self._lock:
+        with self._changed:
             self._wanted[artifact.path] = artifact
-        self._more.set()
+            self._stale.pop(artifact.path, None)
+            self._changed.notify()
 
     def arrived(self) -> Iterator[Arrival]:
         """Yield what came since, and what could not come."""
@@ -150,16 +150,24 @@ class Pull:
             while True:
                 yield self._arrived.get_nowait()
 
+    def finish(self) -> int:
+        """Let nothing wait any more, for no newer ones are told of; return how many are left."""
+        with self._changed:
+            self._finishing = True
+            self._changed.notify()
+        return self.left
+
     @property
     def left(self) -> int:
         """How many have neither come nor failed yet."""
-        with self._lock:
-            return len(self._wanted)
+        with self._changed:
+            return self._busy + len(self._wanted) + len(self._stale) * self._finishing
 
     def close(self) -> None:
         """Bring nothing more; one on its way stays with the line."""
-        self._over.set()
-        self._more.set()
+        with self._changed:
+            self._over = True
+            self._changed.notify()
 
     def __enter__(self) -> Self:
         return self
@@ -168,105 +176,51 @@ class Pull:
         self.close()
 
     def _work(self) -> None:
-        while self._more.wait() and not self._over.is_set():
-            with self._lock:
-                artifact = next(iter(self._wanted.values()), None)
-                if artifact is None:
-                    self._more.clear()
-            if artifact:
-                arrival = self._brought(artifact)
-                with self._lock:
-                    # A newer one at the path is wanted meanwhile: that one is what matters.
-                    if self._wanted[artifact.path] is artifact:
-                        del self._wanted[artifact.path]
-                        self._arrived.put(arrival)
+        while artifact := self._next():
+            begun = time.monotonic()
+            try:
+                arrival = Arrival(self._bringer.bring(artifact))
+            except Superseded as error:
+                self._set_aside(artifact, self._failed(artifact, error))
+                continue
+            except NotBrought as error:
+                arrival = self._failed(artifact, error)
+            with self._changed:
+                wanted = self._wanted.pop(artifact.path)
+                # A newer one was told of meanwhile: it is next in line, unless it is what came.
+                if wanted is not artifact and wanted.digest != arrival.artifact.digest:
+                    self._wanted[artifact.path] = wanted
+                now = time.monotonic()
+                self._due[artifact.path] = now + _SHARE * (now - begun)
+                drained = not self._wanted
+            if drained:
+                self._bringer.note()
+            self._arrived.put(arrival)
 
-    def _brought(self, artifact: Artifact) -> Arrival:
+    def _next(self) -> Artifact | None:
+        """Wait for the next one to bring; None when there will be none."""
+        with self._changed:
+            self._busy = False
+            while not self._over:
+                now = time.monotonic()
+                for path, artifact in self._wanted.items():
+                    if self._finishing or self._due.get(path, 0) <= now:
+                        self._busy = True
+                        return artifact
+                if self._finishing:
+                    while self._stale:
+                        self._arrived.put(self._stale.popitem()[1])
+                soonest = min((self._due[path] for path in self._wanted), default=None)
+                self._changed.wait(None if soonest is None else soonest - now)
+        return None
+
+    def _set_aside(self, artifact: Artifact, arrival: Arrival) -> None:
+        """Wait for what is told of it next; if nothing is, that it did not come is said."""
+        with self._changed:
+            if self._wanted[artifact.path] is artifact:
+                del self._wanted[artifact.path]
+                self._stale[artifact.path] = arrival
+
+    def _failed(self, artifact: Artifact, error: NotBrought) -> Arrival:
         there = f"It stays on the runtime: {self._job.cwd}/{artifact.path}"
-        try:
-            trouble = self._why_not(artifact) or self._bring(artifact)
-        except (wire.Failure, _Superseded):
-            trouble = "it changed there while it was brought"
-        except OSError as error:
-            trouble = f"{error.strerror or error}"
-        except ColabdevError as error:
-            trouble = error.message.rstrip(".")
-        return Arrival(artifact, trouble, there)
-
-    def _why_not(self, artifact: Artifact) -> str:
-        if artifact.size > self._limit:
-            return f"it has {size_text(artifact.size)}, more than --pull-limit allows"
-        return wire.why_unsafe(artifact.path, windows=os.name == "nt")
-
-    def _bring(self, artifact: Artifact) -> str:
-        """Bring one file and return why it could not take its place, nothing when it has."""
-        before = self._row(artifact.path)
-        if before:
-            here = wire.digest_of(str(self._project), before) if before[1] == "f" else None
-            if here == artifact.digest:
-                self._remember(artifact)
-                return ""
-            if here is None or here not in self._known(artifact.path):
-                return "a file of that name was made or changed on this computer"
-        with contextlib.closing(wire.Stage(str(self._project))) as stage:
-            for parent in reversed(PurePosixPath(artifact.path).parents[:-1]):
-                if not (self._project / parent).is_dir():
-                    stage.take(b"p", _encoded([[str(parent), *_FOLDER_ROW], None]))
-            now = time.time_ns()
-            row = [artifact.path, "f", artifact.size, now, now, False, ""]
-            stage.take(b"p", _encoded([row, before]))
-            self._line.persist(_Download(self._job.id, artifact, stage))
-            stage.take(b"f", bytes.fromhex(artifact.digest))
-            for _, state, _, reason in stage.apply():
-                if state != "done":
-                    return str(reason or state)
-        self._remember(artifact)
-        return ""
-
-    def _row(self, path: str) -> wire.Row | None:
-        """Describe what stands at *path* here."""
-        try:
-            return wire.make_row(path, os.lstat(self._project / path))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def _known(self, path: str) -> set[str]:
-        """Return the digests with which the file came from there, or went there, before."""
-        known = {str(self._record.read().get("digests", {}).get(path))}
-        runtime = self._line.runtime
-        with open_archive(self._project, runtime.boot_id, self._job.cwd) as archive:
-            if agreed := archive.entries.get(path):
-                known.add(agreed.digest)
-        return known
-
-    def _remember(self, artifact: Artifact) -> None:
-        with self._record.edit() as contents:
-            contents.setdefault("digests", {})[artifact.path] = artifact.digest
-
-
-class _Superseded(Exception):
-    """The file is not the one that was told of any more."""
-
-
-class _Download:
-    """The contents of *artifact* on their way into *stage*, continued where a break cut them."""
-
-    def __init__(self, job_id: str, artifact: Artifact, stage: wire.Stage) -> None:
-        self._job_id = job_id
-        self._artifact = artifact
-        self._stage = stage
-        self._size = 0
-
-    def __call__(self, transport: Transport) -> None:
-        with contextlib.closing(
-            fetch(transport, self._job_id, self._artifact.path, self._size)
-        ) as chunks:
-            for chunk in chunks:
-                self._size += len(chunk)
-                if self._size > self._artifact.size:
-                    raise _Superseded
-                self._stage.take(b"c", chunk)
-
-
-def _encoded(value: object) -> bytes:
-    return json.dumps(value).encode()
+        return Arrival(artifact, str(error), there)

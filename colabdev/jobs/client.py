@@ -4,7 +4,7 @@ import contextlib
 import json
 import secrets
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Self
 
@@ -18,7 +18,6 @@ from colabdev.remote.transport import Transport
 
 _PROGRAM = "jobs"
 _MOST_JOBS = 10_000
-_LARGEST_PIECE = 256 * 1024  # of a file, unpacked
 
 
 def new_job_id() -> str:
@@ -59,24 +58,6 @@ def find(
     """
     words = ("" if bound is None else str(bound) for bound in (tail, ago))
     return read_place(b"".join(_answers(transport, "find", job_id, *words)))
-
-
-def fetch(
-    transport: Transport, job_id: str, path: str, offset: int = 0
-) -> Generator[bytes, None, None]:
-    """Yield the contents of the file at *path* in the job's folder, from *offset* on.
-
-    Raises:
-        RemoteFailure: it cannot be read there.
-    """
-    process = transport.start(program(_PROGRAM, "fetch", job_id, path, str(offset)))
-    try:
-        conversation = Conversation(process, _PROGRAM)
-        conversation.greet()
-        while (frame := _receive(conversation)) is not None:
-            yield _unpacked(*frame)
-    finally:
-        process.close()
 
 
 def prune(transport: Transport, ago: float) -> list[Job]:
@@ -187,19 +168,6 @@ def _answers(
         return found
     finally:
         process.close()
-
-
-def _unpacked(kind: bytes, body: bytes) -> bytes:
-    if kind != b"z":
-        return body
-    stream = zlib.decompressobj()
-    try:
-        chunk = stream.decompress(body, _LARGEST_PIECE)
-    except zlib.error as error:
-        raise ProtocolError("A file arrives damaged from the far side.") from error
-    if not stream.eof:
-        raise ProtocolError("A file arrives in pieces larger than agreed from the far side.")
-    return chunk
 
 
 def _one(found: list[Job], job_id: str) -> Job:

@@ -1,9 +1,8 @@
 """Start, follow, list and cancel this machine's jobs: commands that outlive the connection.
 
 Verbs: ``start`` (the request as a frame of compressed JSON on stdin), ``follow ID OFFSET``,
-``find ID TAIL AGO`` (where in the log to begin), ``fetch ID PATH OFFSET`` (a file from the job's
-folder), ``list``, ``cancel ID SIGNAL GRACE``, ``prune AGO`` and ``boot`` (which life of the
-machine this is).
+``find ID TAIL AGO`` (where in the log to begin), ``list``, ``cancel ID SIGNAL GRACE``,
+``prune AGO`` and ``boot`` (which life of the machine this is).
 
 A job is the folder ``~/.colabdev/jobs/<id>``: ``spec.json`` (what was asked for), ``state.json``
 (how it stands, by its supervisor), ``report`` (rows the job appends), ``control`` (a FIFO to its
@@ -54,7 +53,6 @@ def main(verb: str, *arguments: str) -> int:
         "start": start,
         "follow": follow,
         "find": find,
-        "fetch": fetch,
         "list": list_jobs,
         "cancel": cancel,
         "prune": prune,
@@ -159,19 +157,6 @@ def find(identifier: str, tail: str, ago: str) -> None:
             begin = lines[0] if lines else (end, 0)
         offset, skip = begin or (end, 0)
     send(b"p", encode({"offset": offset, "skip": skip, "end": end}))
-
-
-def fetch(identifier: str, path: str, offset: str) -> None:
-    """Send the file at *path* below the job's folder, from *offset* on, packed where that pays."""
-    spec = read_json(os.path.join(existing(identifier), "spec.json"))
-    with open(os.path.join(os.path.expanduser(spec["cwd"]), path), "rb") as stream:
-        stream.seek(int(offset))
-        while chunk := stream.read(CHUNK):
-            packed = zlib.compress(chunk, 1)
-            if len(packed) < 0.9 * len(chunk):
-                send(b"z", packed)
-            else:
-                send(b"c", chunk)
 
 
 def list_jobs() -> None:

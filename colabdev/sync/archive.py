@@ -12,12 +12,14 @@ import filelock
 from colabdev.errors import ConfigError, InputError, SyncHalted
 from colabdev.payload.replica import STATE
 from colabdev.store import Document, private_dir, write_atomic
+from colabdev.sync.ignore import is_ignored
 from colabdev.sync.reconcile import Agreed
-from colabdev.sync.snapshot import Entry, parse_row, shown, to_row
+from colabdev.sync.snapshot import Entry, Kind, folders_of, parse_row, shown, to_row
 
 _VERSION = 1
 _KEPT = 10  # machines come and go; what the oldest agreed on helps nobody
 _PEER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_FOLDERS = Agreed(Entry(Kind.DIRECTORY), Entry(Kind.DIRECTORY))
 
 
 class Archive:
@@ -72,6 +74,26 @@ class Archive:
         self.notice = (
             f"{reason} It is kept as {bad.name}; both sides are compared file by file instead."
         )
+
+
+def note_agreed(project: Path, peer: str, root: str, agreed: Mapping[str, Agreed]) -> None:
+    """Note files that both sides hold by now though no sync brought them, but for ignored ones.
+
+    The next sync then knows which side changed one of them since.
+
+    Raises:
+        SyncHalted: a sync of the project is under way.
+        ConfigError: the project's ``.colabdev`` folder cannot be used.
+    """
+    synced = {path: pair for path, pair in agreed.items() if not is_ignored(project, path)}
+    if not synced:
+        return
+    with open_archive(project, peer, root, wait=1.0) as archive:
+        for path, pair in synced.items():
+            for folder in folders_of(path):
+                archive.entries.setdefault(folder, _FOLDERS)
+            archive.entries[path] = pair
+        archive.save()
 
 
 @contextlib.contextmanager

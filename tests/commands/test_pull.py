@@ -11,9 +11,11 @@ from colabdev.commands.connect import connect
 from colabdev.commands.jobs import attach
 from colabdev.commands.reporter import Silent
 from colabdev.commands.run import RunOptions, run_target
+from colabdev.commands.sync import sync_project
 from colabdev.commands.target import command_target, script_target, wanted_results
-from colabdev.errors import ConfigError, InputError
+from colabdev.errors import ConfigError, InputError, SyncConflict
 from colabdev.jobs.job import Artifact, Event, Exited
+from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry
 from colabdev.results.store import Results
 from tests.remote.relay import relay_to
@@ -188,3 +190,100 @@ def test_the_project_may_name_its_results(project: Path) -> None:
         settings.write_text(text)
         with pytest.raises(ConfigError):
             wanted_results(project, ())
+
+
+def test_a_file_that_is_always_replaced_comes_all_the_same(project: Path) -> None:
+    """Each version is renamed over before it could come; whole ones come, others do not starve.
+
+    The last one is here at the end.
+    """
+    reporter = Hearing()
+    script = (
+        "import os, pathlib\n"
+        "pathlib.Path('out').mkdir()\n"
+        "def save(name, word):\n"
+        "    with open('out/draft', 'w') as stream: stream.write(word * 4_000_000)\n"
+        "    os.replace('out/draft', f'out/{name}.pt')\n"
+        "save('best', 'b')\n"
+        "number = 0\n"
+        "while number < 1000 and not os.path.exists('enough'):\n"
+        "    number += 1\n"
+        "    save('last', chr(97 + number % 26))\n"
+        "save('last', '!')\n"
+    )
+    (project / "save.py").write_text(script)
+    seen: list[str] = []
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Artifact):
+            text = (project / event.path).read_text()
+            assert text == text[0] * 4_000_000
+            seen.append(event.path)
+            if seen.count("out/last.pt") > 1 and "out/best.pt" in seen:
+                there = Path(Registry().get("here").root) / project.name
+                (there / "enough").touch()
+
+    reporter.act = heard
+    options = RunOptions(pull=("out/*.pt",))
+    assert run_target(script_target("save.py"), reporter, on="here", options=options).code == 0
+    assert seen.count("out/last.pt") > 2
+    assert (project / "out" / "last.pt").read_text()[0] == "!"
+    assert reporter.warned == []
+
+
+def _synced(project: Path) -> None:
+    with reach(Registry().get("here")) as transport:
+        sync_project(project, Registry().get("here"), transport, Silent())
+
+
+def _there(project: Path) -> Path:
+    return Path(Registry().get("here").root) / project.name
+
+
+def test_a_sync_knows_what_was_pulled(project: Path) -> None:
+    """Changed there only since: the newer one comes, as it would had a sync brought the first."""
+    (project / ".gitignore").unlink()
+    _run("mkdir -p out; echo one > out/last.txt", Hearing(), "out/*")
+    (_there(project) / "out" / "last.txt").write_text("two, by a job that nobody listens to")
+    _synced(project)
+    assert (project / "out" / "last.txt").read_text() == "two, by a job that nobody listens to"
+
+
+def test_a_pulled_file_that_was_edited_here_is_sent(project: Path) -> None:
+    """Changed here only since: it goes there; changed on both sides, both stay."""
+    (project / ".gitignore").unlink()
+    _run("mkdir -p out; echo one > out/last.txt", Hearing(), "out/*")
+    (project / "out" / "last.txt").write_text("mine")
+    _synced(project)
+    assert (_there(project) / "out" / "last.txt").read_text() == "mine"
+    (project / "out" / "last.txt").write_text("mine again")
+    (_there(project) / "out" / "last.txt").write_text("theirs")
+    with pytest.raises(SyncConflict):
+        _synced(project)
+    assert (project / "out" / "last.txt").read_text() == "mine again"
+    assert (_there(project) / "out" / "last.txt").read_text() == "theirs"
+
+
+def test_a_pulled_file_that_was_deleted_here(project: Path) -> None:
+    """It goes there too, as any synced file would; a newer one there beats that and comes."""
+    (project / ".gitignore").unlink()
+    _run("mkdir -p out; echo one > out/a.txt; echo one > out/b.txt", Hearing(), "out/*")
+    for name in ("a", "b"):
+        (project / "out" / f"{name}.txt").unlink()
+    (_there(project) / "out" / "b.txt").write_text("newer")
+    _synced(project)
+    assert not (_there(project) / "out" / "a.txt").exists()
+    assert (project / "out" / "b.txt").read_text() == "newer"
+
+
+def test_what_git_does_not_see_is_the_pulls_alone(project: Path) -> None:
+    """An ignored folder's results are pulled, and no sync touches them on either side."""
+    _run("mkdir -p out; echo one > out/a.txt; echo one > out/b.txt", Hearing(), "out/*")
+    (project / "out" / "a.txt").unlink()
+    (project / "out" / "b.txt").write_text("mine")
+    _synced(project)
+    assert [path.read_text() for path in sorted((_there(project) / "out").iterdir())] == [
+        "one\n",
+        "one\n",
+    ]
+    assert (project / "out" / "b.txt").read_text() == "mine"

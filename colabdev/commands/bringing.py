@@ -1,0 +1,197 @@
+"""Bringing one file that a job made into its place in the project."""
+
+import contextlib
+import json
+import os
+import time
+from pathlib import Path, PurePosixPath
+
+from colabdev.errors import ColabdevError, RemoteFailure, SyncError
+from colabdev.jobs.fetching import Fetching, Version
+from colabdev.jobs.job import Artifact, Job
+from colabdev.jobs.line import Line
+from colabdev.payload import replica as wire
+from colabdev.remote.transport import Transport
+from colabdev.store import Document
+from colabdev.sync.archive import note_agreed, open_archive, state_dir
+from colabdev.sync.reconcile import Agreed
+from colabdev.sync.report import size_text
+from colabdev.sync.snapshot import Entry, Kind, parse_row
+
+_FOLDER_ROW = ("d", 0, 0, 0, False, "")
+_UNSETTLED = 50_000_000  # ns within which a runtime's clock for files may give two the same time
+
+
+class NotBrought(Exception):
+    """The file is not here; the text says why, in half a sentence."""
+
+
+class Superseded(NotBrought):
+    """It is not the file that was told of any more; if the job wrote it, it is told of again."""
+
+
+class Bringer:
+    """Brings files of *job* to *project*, none larger than *limit* bytes.
+
+    A file is written beside the project's and moved into place once its digest is right. One that
+    was changed here is left as it is.
+    """
+
+    def __init__(self, line: Line, job: Job, project: Path, limit: int) -> None:
+        self._line = line
+        self._job = job
+        self._project = project
+        self._limit = limit
+        self._record = Document(state_dir(project) / "pulled.json", version=1)
+        self._agreed: dict[str, Agreed] = {}  # not noted yet
+
+    def bring(self, artifact: Artifact) -> Artifact:
+        """Bring the file of *artifact* and return what is here now: that one, or a newer one.
+
+        Raises:
+            NotBrought: it could not come, or not take its place.
+        """
+        try:
+            return self._bring(artifact)
+        except wire.Failure as error:
+            raise NotBrought("it did not arrive as it was sent") from error
+        except OSError as error:
+            raise NotBrought(f"{error.strerror or error}") from error
+        except ColabdevError as error:
+            raise NotBrought(error.message.rstrip(".")) from error
+
+    def note(self) -> None:
+        """Let the next sync know what was brought; while one is under way, that must wait."""
+        runtime = self._line.runtime
+        with contextlib.suppress(SyncError):
+            note_agreed(self._project, runtime.boot_id, self._job.cwd, self._agreed)
+            self._agreed.clear()
+
+    def _bring(self, artifact: Artifact) -> Artifact:
+        self._check(artifact.path, artifact.size)
+        before = self._row(artifact.path)
+        if before:
+            here = wire.digest_of(str(self._project), before) if before[1] == "f" else None
+            if here == artifact.digest:
+                self._remember(artifact)
+                return artifact
+            if here is None or here not in self._known(artifact.path):
+                raise NotBrought("a file of that name was made or changed on this computer")
+        with contextlib.closing(wire.Stage(str(self._project))) as stage:
+            for parent in reversed(PurePosixPath(artifact.path).parents[:-1]):
+                if not (self._project / parent).is_dir():
+                    stage.take(b"p", _encoded([[str(parent), *_FOLDER_ROW], None]))
+            download = _Download(self._job.id, artifact, stage, before, self._limit)
+            self._line.persist(download)
+            outcomes = list(stage.apply())
+        for _, state, _, reason in outcomes:
+            if state != "done":
+                raise NotBrought(str(reason or state))
+        version, digest = download.version, download.digest
+        assert version, "it has come"
+        there = Entry(
+            Kind.FILE, version.size, version.mtime_ns, version.ctime_ns, version.executable
+        )
+        if max(version.mtime_ns, version.ctime_ns) > version.now - _UNSETTLED:
+            there = _unsettled(there)
+        # Written just now: another write could bear the same times.
+        mine = _unsettled(parse_row(outcomes[-1][2])[1])  # the file came last
+        self._agreed[artifact.path] = Agreed(mine, there, digest)
+        brought = Artifact(artifact.path, digest, version.size)
+        self._remember(brought)
+        return brought
+
+    def _check(self, path: str, size: int) -> None:
+        if reason := wire.why_unsafe(path, windows=os.name == "nt"):
+            raise NotBrought(reason)
+        check_size(size, self._limit)
+
+    def _row(self, path: str) -> wire.Row | None:
+        """Describe what stands at *path* here."""
+        try:
+            return wire.make_row(path, os.lstat(self._project / path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _known(self, path: str) -> set[str]:
+        """Return the digests with which the file came from there, or went there, before."""
+        known = {str(self._record.read().get("digests", {}).get(path))}
+        runtime = self._line.runtime
+        with open_archive(self._project, runtime.boot_id, self._job.cwd) as archive:
+            if agreed := archive.entries.get(path):
+                known.add(agreed.digest)
+        return known
+
+    def _remember(self, artifact: Artifact) -> None:
+        with self._record.edit() as contents:
+            contents.setdefault("digests", {})[artifact.path] = artifact.digest
+
+
+class _Download:
+    """A file on its way into *stage*; after a break it goes on there if it is the same one yet."""
+
+    def __init__(
+        self,
+        job_id: str,
+        artifact: Artifact,
+        stage: wire.Stage,
+        before: wire.Row | None,
+        limit: int,
+    ) -> None:
+        self.version: Version | None = None
+        self.digest = ""
+        self._job_id = job_id
+        self._artifact = artifact
+        self._stage = stage
+        self._before = before
+        self._limit = limit
+        self._size = 0
+
+    def __call__(self, transport: Transport) -> None:
+        name = self.version.name if self.version else ""
+        try:
+            with Fetching(
+                transport, self._job_id, self._artifact, version=name, offset=self._size
+            ) as fetching:
+                self._begin(fetching.version)
+                for chunk in fetching:
+                    self._size += len(chunk)
+                    self._stage.take(b"c", chunk)
+                self._end(fetching.version, fetching.digest)
+        except RemoteFailure as failure:
+            if failure.kind == "changed":
+                raise Superseded("it changed there while it was brought") from failure
+            raise
+
+    def _begin(self, version: Version) -> None:
+        if self.version and version.name == self.version.name and version.offset == self._size:
+            return
+        if version.offset:
+            raise Superseded("it changed there while it was brought")
+        if self.version:
+            self._stage.take(b"f", b"")  # what came of another version is taken back
+        check_size(version.size, self._limit)
+        self.version, self._size = version, 0
+        times = (version.mtime_ns, time.time_ns())
+        row = [self._artifact.path, "f", version.size, *times, version.executable, ""]
+        self._stage.take(b"p", _encoded([row, self._before]))
+
+    def _end(self, version: Version, digest: bytes) -> None:
+        self._stage.take(b"f", digest)
+        self.digest = digest.hex()
+        if self.digest != self._artifact.digest and not version.renamed:
+            raise Superseded("it is another one there by now")
+
+
+def check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise NotBrought(f"it has {size_text(size)}, more than --pull-limit allows")
+
+
+def _unsettled(entry: Entry) -> Entry:
+    """Return *entry* as one whose contents, not times, will be compared."""
+    return Entry(entry.kind, entry.size, entry.mtime_ns, -1, entry.executable)
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value).encode()
