@@ -19,6 +19,14 @@ from colabdev.cli.options import json_option, pass_console
 @click.option("--name", default="colab", show_default=True, help="What the runtime calls itself.")
 @click.option("--root", default="", help="Workspace on the VM. Default: /content on Colab.")
 @click.option("--keep-open", is_flag=True, help="Let the cell stay and show a status line.")
+@click.option("--address", default="", help="A TCP address reserved at ngrok, HOST:PORT.")
+@click.option(
+    "--key",
+    "key_files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Let in the laptop of this public key file (.pub) too; repeatable.",
+)
 @click.option("--copy", "to_clipboard", is_flag=True, help="Put the cell on the clipboard.")
 @click.option(
     "--notebook",
@@ -33,6 +41,8 @@ def cell(
     name: str,
     root: str,
     keep_open: bool,
+    address: str,
+    key_files: tuple[str, ...],
     to_clipboard: bool,
     notebook: str | None,
 ) -> None:
@@ -52,7 +62,13 @@ def cell(
     from colabdev.remote.sshkey import ensure_key
 
     text = commands.render_cell(
-        ensure_key(), tunnel=tunnel, name=name, root=root, keep_open=keep_open
+        ensure_key(),
+        more_keys=[commands.read_public_key(Path(file)) for file in key_files],
+        tunnel=tunnel,
+        name=name,
+        root=root,
+        keep_open=keep_open,
+        address=address,
     )
     if notebook is not None:
         commands.write_notebook(Path(notebook), text)

@@ -1,59 +1,136 @@
 """The cell as text: what the user pastes into a notebook, or the whole notebook."""
 
+import ast
 import json
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from colabdev import texts
 from colabdev.errors import InputError
+from colabdev.language import tr
 from colabdev.remote.runtime import check_alias
 from colabdev.store import write_atomic
 
-TUNNELS = ("ngrok", "none")
+
+@dataclass(frozen=True, slots=True)
+class _Road:
+    """What a tunnel puts into the cell: *pieces* of ``payload/cell``, and the *call* that opens."""
+
+    pieces: tuple[str, ...]
+    call: str
+    fields: tuple[str, ...] = ()
+
+
+# A local runtime may stand on macOS; what has a tunnel stands on Linux.
+_ROADS = {
+    "ngrok": _Road(
+        ("core", "keeper", "refusals", "ngrok", "linux"), "Ngrok(ADDRESS)", ("ADDRESS",)
+    ),
+    "none": _Road(("core", "anywhere"), "Tunnel()"),
+}
+TUNNELS = tuple(_ROADS)
 
 _PUBLIC_KEY = re.compile(
     r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/=]+( .*)?"
 )
-_IMPORT = re.compile(r"^from colabdev\.payload\.bootstrap import .*\n", re.MULTILINE)
+_PUB = "Give a file as ssh-keygen or 'colabdev cell' makes it: id_ed25519.pub."
+_ADDRESS = re.compile(r"[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?:[1-9][0-9]{0,4}")
 
 
 def render_cell(
     public_key: str,
     *,
+    more_keys: Sequence[str] = (),
     tunnel: str = "ngrok",
     name: str = "colab",
     root: str = "",
     keep_open: bool = False,
+    address: str = "",
 ) -> str:
     """Return the cell that opens a machine to the holder of *public_key*, one OpenSSH line.
 
-    *root* is the workspace there, empty for the machine's usual one. Equal arguments give equal
-    text.
+    *more_keys* let in further laptops. *root* is the workspace there, empty for the machine's
+    usual one. *address* is a TCP address reserved at ngrok, ``host:port``. Only what the chosen
+    *tunnel* needs is in the text. Equal arguments give equal text.
 
     Raises:
         InputError: an argument cannot be what it should be.
     """
-    if tunnel not in TUNNELS:
+    if tunnel not in _ROADS:
         raise InputError(f"There is no tunnel {tunnel!a}.", f"Known are: {', '.join(TUNNELS)}.")
-    if not _PUBLIC_KEY.fullmatch(public_key) or not public_key.isprintable():
-        raise InputError("This is no public key of OpenSSH's.", "Give the line of a .pub file.")
+    keys = [public_key, *more_keys]
+    for key in keys:
+        if not _PUBLIC_KEY.fullmatch(key) or not key.isprintable():
+            raise InputError("This is no public key of OpenSSH's.", "Give the line of a .pub file.")
     if root and not (root.startswith(("/", "~/")) and root.isprintable()):
         raise InputError(
             f"{root!a} is no workspace root.", "Give an absolute path on the VM, as /content."
         )
+    if address and (tunnel != "ngrok" or not _ADDRESS.fullmatch(address)):
+        raise InputError(
+            f"{address!a} is no address reserved at ngrok.",
+            "Give HOST:PORT as ngrok's dashboard shows it, with --tunnel ngrok.",
+        )
     check_alias(name)
-    text = texts.template("cell.py")
-    fields = {
-        "TUNNEL": _literal(tunnel),
-        "NAME": _literal(name),
-        "WORKSPACE_ROOT": _literal(root),
-        "KEEP_OPEN": str(keep_open),
-        "PUBLIC_KEY": _literal(public_key),
-    }
-    for field, literal in fields.items():
-        text = _filled_in(text, field, literal)
-    bootstrap = texts.payload("bootstrap")
-    return _IMPORT.sub(lambda _: bootstrap, text, count=1)
+    road = _ROADS[tunnel]
+    chosen = {"NAME": name, "WORKSPACE_ROOT": root, "KEEP_OPEN": keep_open, "ADDRESS": address}
+    head = texts.template("cell.py")
+    for field in road.fields:
+        head += f'{field} = ""  # @param {{type:"string"}}\n'
+    for field, value in chosen.items():
+        if field != "ADDRESS" or field in road.fields:
+            head = _filled_in(
+                head, field, str(value) if value is keep_open else _literal(str(value))
+            )
+    listed = "".join(f"    {_literal(key)},\n" for key in keys)
+    return (
+        f"{head}PUBLIC_KEYS = [\n{listed}]\n\n{_joined(road.pieces)}\n"
+        f'if __name__ == "__main__":\n'
+        f"    colabdev_cell({road.call}, PUBLIC_KEYS, NAME, WORKSPACE_ROOT, KEEP_OPEN)\n"
+    )
+
+
+def read_public_key(path: Path) -> str:
+    """Return the one public key of the OpenSSH file *path*.
+
+    Raises:
+        InputError: it holds none, more than one, or options before the key.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").strip().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(tr("{path} cannot be read as a public key.", path=path), _PUB) from error
+    if len(lines) != 1 or not _PUBLIC_KEY.fullmatch(lines[0]) or not lines[0].isprintable():
+        raise InputError(
+            tr("{path} holds no public key: one line, a known type, no options.", path=path), _PUB
+        )
+    return lines[0]
+
+
+def _joined(pieces: Iterable[str]) -> str:
+    """Return the *pieces* as one program: their imports first, each once, then their bodies."""
+    imports: set[str] = set()
+    bodies = []
+    for piece in pieces:
+        text = texts.payload(f"cell/{piece}")
+        lines = text.splitlines()
+        docstring, *rest = ast.parse(text).body
+        last = docstring.end_lineno or 0
+        for node in rest:
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                break
+            last = node.end_lineno or 0
+            if not (isinstance(node, ast.ImportFrom) and str(node.module).startswith("colabdev")):
+                imports.add(ast.unparse(node))
+        # One blank line between definitions, as inside a class: the cell is read in one go.
+        body = re.sub(r"\n{3,}", "\n\n", "\n".join(lines[last:]).strip("\n"))
+        assert isinstance(docstring, ast.Expr)
+        title = str(ast.literal_eval(docstring.value))
+        bodies.append(f"# {title}\n\n{body}\n")
+    ordered = sorted(imports, key=lambda line: (line.startswith("from"), line))
+    return "\n".join(["\n".join(ordered) + "\n", *bodies])
 
 
 def render_notebook(cell_text: str) -> str:

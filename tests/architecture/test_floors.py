@@ -45,8 +45,8 @@ HOMES = {
     "paramiko": {"remote.ssh", "remote.link"},
     "rich": {"cli.live", "cli.tables"},
     "click": {"cli"},
-    "pyngrok": {"payload.bootstrap()", "remote.tunnels()"},
-    "colab_ssh": {"payload.bootstrap()", "remote.tunnels()"},
+    "pyngrok": {"payload.cell.ngrok()", "remote.tunnels()"},
+    "colab_ssh": {"payload.cell.cloudflared()", "remote.tunnels()"},
     "torch": {"payload.toolkit()"},
 }
 

@@ -19,9 +19,9 @@ def settings(cell: str) -> dict[str, object]:
     """Return the plain assignments at the top of *cell*."""
     found: dict[str, object] = {}
     for node in ast.parse(cell).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.List):
             (target,) = node.targets
-            found[ast.unparse(target)] = node.value.value
+            found[ast.unparse(target)] = ast.literal_eval(node.value)
     return found
 
 
@@ -29,12 +29,11 @@ def test_the_cell_carries_what_it_was_given() -> None:
     """Each choice is an assignment that Colab shows as a form field; the key is there as it is."""
     cell = render_cell(KEY, tunnel="none", name="gpu-2", root="/content/한 글", keep_open=True)
     chosen = settings(cell)
-    assert chosen["TUNNEL"] == "none"
     assert chosen["NAME"] == "gpu-2"
     assert chosen["WORKSPACE_ROOT"] == "/content/한 글"
     assert chosen["KEEP_OPEN"] is True
-    assert chosen["PUBLIC_KEY"] == KEY
-    assert len(re.findall(r"^\w+ = .*# @param", cell, re.MULTILINE)) == 4
+    assert chosen["PUBLIC_KEYS"] == [KEY]
+    assert len(re.findall(r"^\w+ = .*# @param", cell, re.MULTILINE)) == 3
 
 
 def test_the_cell_is_plain_python_that_stands_alone() -> None:
@@ -51,6 +50,24 @@ def test_the_cell_is_plain_python_that_stands_alone() -> None:
     assert not [name for name in modules if name.startswith("colabdev")]
     assert "base64" not in cell
     assert max(map(len, cell.replace(KEY, "").splitlines())) <= 100
+
+
+def test_only_the_chosen_tunnel_is_in_the_cell() -> None:
+    """A cell without ngrok has none of its code, and only ngrok's asks for an address."""
+    ngrok, none = (
+        render_cell(KEY, address="1.tcp.eu.ngrok.io:20001"),
+        render_cell(KEY, tunnel="none"),
+    )
+    assert settings(ngrok)["ADDRESS"] == "1.tcp.eu.ngrok.io:20001"
+    assert "pyngrok" in ngrok
+    assert "pyngrok" not in none
+    assert "ADDRESS" not in settings(none)
+
+
+def test_further_keys_stand_beside_the_first() -> None:
+    """Each laptop's key is an entry of the list that sshd gets."""
+    other = KEY.replace("colabdev", "other")
+    assert settings(render_cell(KEY, more_keys=[other]))["PUBLIC_KEYS"] == [KEY, other]
 
 
 def test_equal_choices_give_equal_text() -> None:
@@ -83,6 +100,8 @@ def test_terms_stand_at_the_top() -> None:
         (KEY, {"name": 'a"; import os'}),
         (KEY, {"name": "here"}),
         (KEY, {"root": "content"}),
+        (KEY, {"address": "tcp://1.tcp.ngrok.io:1"}),
+        (KEY, {"address": "1.tcp.ngrok.io:20001", "tunnel": "none"}),
         (KEY, {"root": "/a\nimport os"}),
         ("-----BEGIN OPENSSH PRIVATE KEY-----", {}),
         (KEY + "\nssh-ed25519 AAAA other", {}),

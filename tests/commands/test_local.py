@@ -15,7 +15,7 @@ from colabdev.commands.reporter import Silent
 from colabdev.errors import ColabdevError, InputError
 from colabdev.jobs import client
 from colabdev.jobs.job import JobSpec
-from colabdev.payload import bootstrap
+from colabdev.payload.cell import core
 from colabdev.remote.destination import parse_connect_string
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry
@@ -45,7 +45,7 @@ def test_up_and_down(folder: Path) -> None:
     finally:
         assert down_local()
     assert not home.exists()
-    assert not bootstrap._born(pid)
+    assert not core._born(pid)
     assert not down_local()
 
 
@@ -57,10 +57,10 @@ def test_taking_down_ends_jobs_and_forgets(folder: Path) -> None:
     pid_file = Path(runtime.root) / "pid"
     with reach(runtime) as transport:
         client.start(transport, JobSpec(client.new_job_id(), sleeper, runtime.root, "sleeper"))
-    assert bootstrap._wait_for(pid_file.exists, 10)
+    assert core._wait_for(pid_file.exists, 10)
     pid = int(pid_file.read_text())
     take_down("local", Silent())
-    assert not bootstrap._born(pid)
+    assert not core._born(pid)
     assert not (paths.local_runtimes_dir() / "local").exists()
     assert not Registry().all()
     assert not paths.user_ssh_config().exists()
@@ -85,7 +85,7 @@ def test_what_does_not_answer_is_taken_down_too(folder: Path) -> None:
     home = paths.local_runtimes_dir() / "local"
     pid, born = StartedRuntime("", home, {}).facts["sshd"]
     os.kill(pid, signal.SIGKILL)
-    assert bootstrap._wait_for(lambda: not bootstrap._alive([pid, born]), 10)
+    assert core._wait_for(lambda: not core._alive([pid, born]), 10)
     take_down("local", Silent())
     assert not home.exists()
 

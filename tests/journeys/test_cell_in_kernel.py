@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from colabdev.payload import bootstrap
+from colabdev.payload.cell import core
 from tests.support import stub_ngrok
 from tests.support.kernel import Moment
 from tests.support.notebook import STAND_IN, TOKEN, Notebook, notebook
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.sshd
 
 def wait_until(done: Callable[[], object], what: str) -> None:
     """Wait for *done* to be true, for at most twenty seconds."""
-    assert bootstrap._wait_for(lambda: bool(done()), 20), f"in vain: {what}"
+    assert core._wait_for(lambda: bool(done()), 20), f"in vain: {what}"
 
 
 def test_interrupt_and_restart_of_the_kernel_leave_the_machine_open(folder: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_start_that_hangs_can_be_stopped(folder: Path) -> None:
         interrupt_a_hanging_start(page)
         assert "Stopped" in page.kernel.run("colabdev_stop()").shown
         (agent,) = stub_ngrok.agents(page.agent)
-        wait_until(lambda: not bootstrap._born(agent["pid"]), "the agent's end")
+        wait_until(lambda: not core._born(agent["pid"]), "the agent's end")
 
 
 def interrupt_a_hanging_start(page: Notebook) -> None:
@@ -173,4 +173,4 @@ def test_the_stop_ends_all_that_the_cell_started(folder: Path) -> None:
         assert all(map(psutil.pid_exists, pids))
         ran = page.kernel.run("colabdev_stop()")
         assert "Stopped" in ran.shown
-        assert not any(map(bootstrap._born, pids))
+        assert not any(map(core._born, pids))

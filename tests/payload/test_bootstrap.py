@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from colabdev.payload import bootstrap
+from colabdev.payload.cell import core
 from colabdev.remote.destination import parse_connect_string
 from tests.support.runtime import (
     connect_string,
@@ -44,7 +44,7 @@ def environment_there(printed: str) -> dict[str, str]:
 
 def wait_until(done: Callable[[], object], what: str) -> None:
     """Wait for *done* to be true, for at most ten seconds."""
-    assert bootstrap._wait_for(lambda: bool(done()), 10), f"in vain: {what}"
+    assert core._wait_for(lambda: bool(done()), 10), f"in vain: {what}"
 
 
 def test_a_command_sees_the_environment_of_the_kernel(folder: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_value_of_several_lines_reaches_login_shells(folder: Path) -> None:
     with start_runtime(folder / "vm", env={"ODD_LINES": lines}) as runtime:
         assert "ODD_LINES" not in environment_there(runtime.ssh("env", "-0").stdout)
         profile = folder / "profile.sh"
-        bootstrap._write_profile(str(profile))
+        core._write_profile(str(profile))
         there = environment_there(runtime.ssh(f"PATH=/bin; . '{profile}'; env -0").stdout)
         assert there["ODD_LINES"] == lines
         assert there["PATH"] == os.environ["PATH"]
@@ -171,7 +171,7 @@ def test_a_killed_server_comes_back_at_the_same_address(folder: Path) -> None:
     with start_runtime(folder / "vm") as runtime:
         pid, _ = runtime.facts["sshd"]
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not bootstrap._born(pid), "sshd ends")
+        wait_until(lambda: not core._born(pid), "sshd ends")
         assert connect_string(runtime.cell()) == runtime.connect_string
         assert runtime.facts["sshd"][0] != pid
         assert runtime.ssh("true").returncode == 0
@@ -222,7 +222,7 @@ def test_the_stop_ends_its_own_runtime_and_no_other(folder: Path) -> None:
         assert one.connect_string != two.connect_string
         pid, _ = one.facts["sshd"]
         assert "Stopped" in one.cell("stop")
-        assert not bootstrap._born(pid)
+        assert not core._born(pid)
         assert two.ssh("true").returncode == 0
         assert "Nothing was running" in one.cell("stop")
 
@@ -293,9 +293,8 @@ def test_a_home_with_an_odd_name_works(folder: Path) -> None:
         (lambda home: _put(home / ".colabdev" / "runtime.json", '{"ver'), "json is damaged"),
         (lambda home: (home / ".colabdev").touch(), "cannot go on"),
         (lambda home: _replace(home, 'NAME = "colab"', 'NAME = "x y"'), "is no name"),
-        (lambda home: _replace(home, 'TUNNEL = "none"', 'TUNNEL = "frp"'), "no tunnel called"),
     ],
-    ids=["workspace", "modes", "damaged", "in the way", "name", "tunnel"],
+    ids=["workspace", "modes", "damaged", "in the way", "name"],
 )
 def test_a_failure_is_a_sentence_and_a_step(
     folder: Path, break_it: Callable[[Path], object], sentence: str
@@ -325,8 +324,8 @@ def _replace(home: Path, old: str, new: str) -> None:
 
 def test_a_machine_without_sshd_gets_one_or_is_told(folder: Path) -> None:
     """Where there is an apt-get, root installs openssh-server; elsewhere it is one sentence."""
-    with pytest.raises(bootstrap.CellError, match="no sshd"):
-        bootstrap._sshd_program(str(folder))
+    with pytest.raises(core.CellError, match="no sshd"):
+        core._sshd_program(str(folder))
     installer = folder / "apt-get"
     real = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin") or ""
     installer.write_text(
@@ -334,8 +333,8 @@ def test_a_machine_without_sshd_gets_one_or_is_told(folder: Path) -> None:
     )
     installer.chmod(0o700)
     if os.getuid() == 0:
-        assert bootstrap._sshd_program(str(folder)) == str(folder / "sshd")
+        assert core._sshd_program(str(folder)) == str(folder / "sshd")
         assert (folder / "asked").read_text().splitlines()[-1].endswith("openssh-server")
     else:
-        with pytest.raises(bootstrap.CellError, match="no sshd"):
-            bootstrap._sshd_program(str(folder))
+        with pytest.raises(core.CellError, match="no sshd"):
+            core._sshd_program(str(folder))

@@ -3,9 +3,12 @@
 import importlib.metadata
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +18,8 @@ from typing import Any  # state.json is JSON
 import psutil
 import pytest
 
-from colabdev.payload import bootstrap
+from colabdev.payload.cell import core
+from colabdev.payload.cell.refusals import REFUSALS
 from colabdev.remote.destination import parse_connect_string
 from tests.support import stub_ngrok
 from tests.support.runtime import (
@@ -48,7 +52,7 @@ def state(runtime: StartedRuntime) -> dict[str, Any]:
 
 def wait_until(done: Callable[[], object], what: str) -> None:
     """Wait for *done* to be true, for at most twenty seconds."""
-    assert bootstrap._wait_for(lambda: bool(done()), 20), f"in vain: {what}"
+    assert core._wait_for(lambda: bool(done()), 20), f"in vain: {what}"
 
 
 def test_the_tunnel_leads_to_the_server(folder: Path) -> None:
@@ -87,6 +91,70 @@ def test_a_second_run_finds_the_tunnel_without_a_token(folder: Path) -> None:
         del runtime.environment["NGROK_AUTHTOKEN"]
         assert connect_string(runtime.cell()) == runtime.connect_string
         assert len(stub_ngrok.agents(agent)) == 1
+
+
+def test_a_reserved_address_is_asked_for(folder: Path) -> None:
+    """The address of the cell's form reaches ngrok, and so does the runtime's metadata."""
+    agent = stub_ngrok.install(folder / "agent")
+    env = {**os.environ, "PYNGROK_NGROK_PATH": str(agent), "NGROK_AUTHTOKEN": TOKEN}
+    home = folder / "vm"
+    put_cell(home, "ngrok")
+    text = (home / "cell.py").read_text()
+    assert 'ADDRESS = ""' in text
+    reserved = f"127.0.0.1:{core._free_port()}"
+    (home / "cell.py").write_text(text.replace('ADDRESS = ""', f'ADDRESS = "{reserved}"'))
+    environment = {**env, "HOME": str(home)}
+    try:
+        there = parse_connect_string(connect_string(run_cell(home, environment))).destination
+        assert f"{there.hostname}:{there.port}" == reserved
+        (asked,) = stub_ngrok.endpoints(agent)
+        assert asked["url"] == f"tcp://{reserved}"
+        public = json.loads(asked["metadata"])
+        assert set(public) == {"name", "user", "host_key", "boot_id", "root"}
+        assert public["host_key"] == there.host_key
+    finally:
+        run_cell(home, environment, "stop")
+
+
+def test_an_endpoint_that_is_not_ours_is_closed_and_told(folder: Path) -> None:
+    """What somebody else publishes through the agent's open API ends, and the cell names it."""
+    with tunnelled(folder) as (runtime, _):
+        settings = json.loads((runtime.home / ".colabdev/tunnel/ngrok.yml").read_text())
+        api = f"http://{settings['agent']['web_addr']}/api/endpoints"
+        asked = {"name": "stranger", "url": "tcp://", "upstream": {"url": "127.0.0.1:22"}}
+        post = urllib.request.Request(api, json.dumps(asked).encode())
+        with urllib.request.urlopen(post) as answer:
+            assert answer.status == 201
+        wait_until(lambda: "stranger" in state(runtime).get("closed", ""), "the report")
+        with urllib.request.urlopen(api) as answer:
+            assert [each["name"] for each in json.load(answer)["endpoints"]] == ["colabdev"]
+        printed = runtime.cell()
+        assert "stranger" in printed
+        assert connect_string(printed) == runtime.connect_string
+        assert "ngrok version 3.39.10" in printed
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody else")
+def test_another_user_of_the_machine_reads_no_secret() -> None:
+    """Below a home that anybody may enter, neither token nor host key can be read."""
+    place = Path(tempfile.mkdtemp(dir="/opt"))
+    place.chmod(0o755)
+    try:
+        with tunnelled(place) as (runtime, _):
+            runtime.home.chmod(0o755)
+            nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat"]
+            hello = runtime.home / "hello"
+            hello.write_text("to everybody")
+            hello.chmod(0o644)
+            assert subprocess.run([*nobody, hello], capture_output=True).stdout == b"to everybody"
+            ours = runtime.home / ".colabdev"
+            for path in (ours / "tunnel/ngrok.yml", ours / "sshd/host_key"):
+                assert path.exists()
+                done = subprocess.run([*nobody, path], capture_output=True, text=True, check=False)
+                assert "Permission denied" in done.stderr
+                assert not done.stdout
+    finally:
+        shutil.rmtree(place)
 
 
 def test_a_killed_agent_is_replaced(folder: Path) -> None:
@@ -131,9 +199,9 @@ def test_a_killed_keeper_leaves_nothing_behind(folder: Path) -> None:
         del runtime.environment["NGROK_AUTHTOKEN"]
         orphan = state(runtime)["agent"]
         os.kill(runtime.facts["keeper"][0], signal.SIGKILL)
-        wait_until(lambda: not bootstrap._alive(runtime.facts["keeper"]), "the keeper's end")
+        wait_until(lambda: not core._alive(runtime.facts["keeper"]), "the keeper's end")
         runtime.cell()
-        assert not bootstrap._alive(orphan)
+        assert not core._alive(orphan)
         assert len(stub_ngrok.agents(agent)) == 2
 
 
@@ -141,7 +209,7 @@ def test_a_dead_server_comes_back_behind_the_same_tunnel(folder: Path) -> None:
     """sshd takes its old port again, so that the tunnel still leads to it."""
     with tunnelled(folder) as (runtime, agent):
         os.kill(runtime.facts["sshd"][0], signal.SIGKILL)
-        wait_until(lambda: not bootstrap._alive(runtime.facts["sshd"]), "the server's end")
+        wait_until(lambda: not core._alive(runtime.facts["sshd"]), "the server's end")
         assert connect_string(runtime.cell()) == runtime.connect_string
         assert len(stub_ngrok.agents(agent)) == 1
 
@@ -154,7 +222,7 @@ def test_the_tunnel_ends_when_it_is_told_to(folder: Path, words: tuple[str, ...]
         if not words:
             put_cell(runtime.home, "none")
         runtime.cell(*words)
-        assert not any(map(bootstrap._alive, records))
+        assert not any(map(core._alive, records))
         assert not (runtime.home / ".colabdev/tunnel/state.json").exists()
         assert (runtime.home / ".colabdev/tunnel/ngrok.yml").exists() == (not words)
 
@@ -170,9 +238,9 @@ def test_each_refusal_has_its_sentence(folder: Path) -> None:
         "PYNGROK_NGROK_PATH": str(agent),
         "NGROK_AUTHTOKEN": TOKEN,
     }
-    at_start = {f"ERR_NGROK_{number}" for number in (105, 107, 108, 121, 123, 4018)}
+    at_start = {f"ERR_NGROK_{number}" for number in (105, 107, 108, 121, 123, 300, 4018, 9009)}
     try:
-        for code in [*bootstrap.REFUSALS, "ERR_NGROK_9999"]:
+        for code in [*REFUSALS, "ERR_NGROK_9999"]:
             moment = "start" if code in at_start else "endpoint"
             stub_ngrok.refuse(agent, moment, f"Not so, says ngrok.\r\n\r\n{code}")
             done = try_cell(home, environment)
@@ -181,7 +249,7 @@ def test_each_refusal_has_its_sentence(folder: Path) -> None:
             assert code in message
             assert "https://" in step or "again" in step
             assert TOKEN not in done.stdout + done.stderr
-            assert bootstrap._wait_for(lambda: not psutil.pid_exists(_last(agent)), 10)
+            assert core._wait_for(lambda: not psutil.pid_exists(_last(agent)), 10)
     finally:
         run_cell(home, environment, "stop")
 

@@ -35,6 +35,12 @@ def agents(program: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
 
 
+def endpoints(program: Path) -> list[dict[str, Any]]:
+    """Return what each endpoint that *program* opened was asked for."""
+    record = program.with_name("endpoints.jsonl")
+    return [json.loads(line) for line in record.read_text().splitlines()]
+
+
 def refuse(program: Path, moment: str = "", text: str = "") -> None:
     """Make *program* refuse at a *moment* (``start``, ``endpoint``, ``wait``), or no more."""
     program.with_name("refuse.json").write_text(json.dumps({moment: text}))
@@ -43,14 +49,14 @@ def refuse(program: Path, moment: str = "", text: str = "") -> None:
 class Relay:
     """A port of loopback that leads to *upstream* (``host:port``)."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, reserved: int = 0) -> None:
         host, _, port = upstream.rpartition(":")
         self._upstream = (host, int(port))
-        self.move()
+        self.move(reserved)
 
-    def move(self) -> None:
+    def move(self, port: int = 0) -> None:
         """Take another port; what is connected through the old one goes on."""
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server(("127.0.0.1", port))
         self.url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
         old, self._listener = getattr(self, "_listener", None), listener
         if old:
@@ -96,9 +102,12 @@ class Api(http.server.BaseHTTPRequestHandler):
             error = {"error_code": 103, "status_code": 502, "msg": "failed to start tunnel"}
             self._answer(502, {**error, "details": {"err": f"failed to start tunnel: {text}\r\n"}})
             return
-        assert asked["url"] == "tcp://", asked
-        assert len(asked["metadata"].encode()) < 1000, asked
-        self.endpoints[asked["name"]] = (asked, Relay(asked["upstream"]["url"]))
+        assert asked["url"].startswith("tcp://"), asked
+        assert len(asked.get("metadata", "").encode()) < 1000, asked
+        with Path(__file__).with_name("endpoints.jsonl").open("a") as stream:
+            stream.write(json.dumps(asked) + "\n")
+        port = int(asked["url"].rpartition(":")[2].strip("/") or 0)
+        self.endpoints[asked["name"]] = (asked, Relay(asked["upstream"]["url"], port))
         self._answer(201, self._shown(asked["name"]))
 
     def do_DELETE(self) -> None:

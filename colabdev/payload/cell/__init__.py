@@ -1,0 +1,1 @@
+"""The cell in pieces: `core`, what it asks of the machine, and one piece for each tunnel."""
