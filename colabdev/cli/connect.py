@@ -10,8 +10,12 @@ from colabdev.cli.options import SettingOption, json_option, on_option, pass_con
 @click.argument("connect_string", required=False)
 @click.option("--name", "alias", help="The runtime's alias. Default: colab, or what it is called.")
 @click.option(
-    "--identity", type=click.Path(dir_okay=False), help="Your key for the relay, if there is one."
+    "--identity",
+    type=click.Path(dir_okay=False),
+    help="Your key file: for the relay, if there is one; for the machine with --direct.",
 )
+@click.option("--direct", metavar="USER@HOST[:PORT]", help="Any machine with sshd, without a cell.")
+@click.option("--host-key", default="", help="With --direct: the fingerprint it must have.")
 @click.option(
     "--stable",
     cls=SettingOption,
@@ -26,6 +30,8 @@ def connect(
     connect_string: str | None,
     alias: str | None,
     identity: str | None,
+    direct: str | None,
+    host_key: str,
     stable: bool,
 ) -> None:
     """Prove the login to a runtime and remember it under an alias.
@@ -36,20 +42,44 @@ def connect(
     \b
     Example:
       colabdev connect
+      colabdev connect --direct me@lab.example.com --name lab
       colabdev connect 'colabdev://root@0.tcp.ngrok.io:12345?key=...'
     """
     from colabdev.commands.connect import connect as connect_to
 
-    if connect_string is None:
-        connect_string, alias = _looked_for(console, alias)
-    alias = alias or "colab"
-    connection = connect_to(connect_string, alias, console, identity=identity or "", stable=stable)
+    if ((connect_string or not direct) and host_key) or (connect_string and direct):
+        raise click.UsageError("--direct and --host-key stand in for a connect string.")
+    own = identity or ""
+    if direct:
+        from colabdev.commands.direct import connect_direct
+
+        alias = alias or "direct"
+        connection = connect_direct(
+            direct, alias, console, trust=_trusts, host_key=host_key, identity=own, stable=stable
+        )
+    else:
+        if connect_string is None:
+            connect_string, alias = _looked_for(console, alias)
+        alias = alias or "colab"
+        connection = connect_to(connect_string, alias, console, identity=own, stable=stable)
     gpu = connection.facts.gpu
     console.result(
         connection,
         f"{gpu.name if gpu else 'No GPU'} on {connection.facts.hostname}. "
         f"Next: 'ssh {alias}', 'colabdev run SCRIPT', or 'colabdev code' for VS Code.",
     )
+
+
+def _trusts(fingerprint: str) -> bool:
+    """Ask whether *fingerprint* is the machine's; nobody there to ask does not confirm it."""
+    import sys
+
+    from colabdev.language import tr
+
+    if not sys.stdin.isatty():
+        return False
+    question = tr("Its host key is {fingerprint}. Is that the machine's?", fingerprint=fingerprint)
+    return click.confirm(question, default=False, err=True)
 
 
 def _looked_for(console: Console, alias: str | None) -> tuple[str, str | None]:

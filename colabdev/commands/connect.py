@@ -9,7 +9,7 @@ from colabdev.commands.reporter import Reporter
 from colabdev.errors import ConfigError, InputError, RuntimeGone
 from colabdev.language import tr
 from colabdev.remote import sshconfig
-from colabdev.remote.destination import parse_connect_string
+from colabdev.remote.destination import ConnectString, parse_connect_string
 from colabdev.remote.host import HostFacts, host_facts
 from colabdev.remote.runtime import Registry, Runtime, check_alias
 from colabdev.remote.ssh import SSHTransport
@@ -53,7 +53,20 @@ def connect(
             tr("Leave it out: the machine knows this computer's own key."),
         )
     own = str(Path(identity).expanduser().absolute()) if identity else ""
-    wanted = replace(wanted, destination=replace(wanted.destination, identity=own))
+    return connect_to(wanted, own, alias, reporter, stable=stable, now=now)
+
+
+def connect_to(
+    wanted: ConnectString,
+    identity: str,
+    alias: str,
+    reporter: Reporter,
+    *,
+    stable: bool = False,
+    now: datetime.datetime | None = None,
+) -> Connection:
+    """Log in to *wanted*, whose alias was checked, and record it as `connect` does."""
+    wanted = replace(wanted, destination=replace(wanted.destination, identity=identity))
     registry = Registry()
     before = {runtime.alias: runtime for runtime in registry.all()}.get(alias)
     ensure_key()
