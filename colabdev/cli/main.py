@@ -18,6 +18,7 @@ from colabdev.cli import (
     jobs,
     local,
     new,
+    proxy,
     results,
     run,
     runtimes,
@@ -48,6 +49,7 @@ def cli() -> None:
 
 for group in (
     new,
+    proxy,
     cell,
     connect,
     runtimes,

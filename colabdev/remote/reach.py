@@ -1,13 +1,12 @@
 """From a runtime to an open transport."""
 
-import os
-
 from colabdev import paths
 from colabdev.errors import ConnectionLost, HostKeyMismatch, HostUnreachable
 from colabdev.remote.link.client import LinkTransport
 from colabdev.remote.local import LocalTransport
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
+from colabdev.settings import setting
 
 
 def reach(runtime: Runtime) -> Transport:
@@ -22,7 +21,7 @@ def reach(runtime: Runtime) -> Transport:
     """
     if runtime.destination is None:
         return LocalTransport()
-    if os.environ.get("COLABDEV_LINK") == "0":
+    if not setting("link").given:
         return direct(runtime)
     return LinkTransport(runtime, direct, _followed)
 
