@@ -21,7 +21,7 @@ def reach(runtime: Runtime) -> Transport:
     """
     if runtime.destination is None:
         return LocalTransport()
-    if not setting("link").given:
+    if not setting("link").value:
         return direct(runtime)
     return LinkTransport(runtime, direct, _followed)
 

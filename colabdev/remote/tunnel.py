@@ -53,7 +53,7 @@ def open_tunnel(runtime: Runtime, port: int) -> Tunnel:
         TransportError: nothing listens there, or the machine cannot be reached.
     """
     assert runtime.destination is not None, "this machine needs no tunnel"
-    if setting("link").given:
+    if setting("link").value:
         line = ask(runtime, {"do": "tcp", "port": port})
         if line is not None:
             line.link.setblocking(True)
