@@ -1,0 +1,67 @@
+"""``gpu``: what the GPUs of a runtime are doing, once or until Ctrl-C."""
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from colabdev.cli.console import Console
+from colabdev.cli.options import json_option, on_option, pass_console
+
+if TYPE_CHECKING:
+    from colabdev.commands.gpu import Sample
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.5, max=3600),
+    default=2.0,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@on_option
+@json_option
+@pass_console
+def gpu(console: Console, alias: str | None, watch: bool, every: float) -> None:
+    """Show use, memory and power of each GPU of a runtime.
+
+    \b
+    Example:
+      colabdev gpu --watch
+    """
+    from colabdev.commands.gpu import samples
+
+    in_place = watch and sys.stdout.isatty() and not console.as_json
+    shown = 0
+    for found in samples(alias, every=every if watch else None):
+        if in_place and shown:
+            sys.stdout.write(f"\x1b[{shown}A\x1b[J")  # up to the table's first line, and clear
+        console.table(
+            [asdict(one) if console.as_json else _row(one) for one in found],
+            {"gpu": "GPU", "use": "use", "memory": "memory", "power": "power"},
+        )
+        sys.stdout.flush()
+        shown = len(found) + 2
+
+
+def _row(one: "Sample") -> dict[str, object]:
+    def of(used: float | None, total: float | None, unit: str) -> str:
+        if used is None:
+            return "-"
+        return f"{used:.0f} {unit}" if total is None else f"{used:.0f} of {total:.0f} {unit}"
+
+    def mib(size: int | None) -> float | None:
+        return None if size is None else size / 2**20
+
+    return {
+        "gpu": f"{one.index} {one.name}",
+        "use": "-" if one.use is None else f"{one.use:.0f} %",
+        "memory": of(mib(one.memory_used), mib(one.memory_total), "MiB"),
+        "power": of(one.power, one.power_limit, "W"),
+    }
+
+
+COMMANDS = (gpu,)
