@@ -6,7 +6,7 @@ import click
 
 from colabdev.cli.amounts import DURATION, pull_limit_option, reconnect_option
 from colabdev.cli.console import Console
-from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.cli.options import job_ids, json_option, on_option, pass_console
 
 if TYPE_CHECKING:
     from colabdev.jobs.job import Job
@@ -89,7 +89,7 @@ def _show(console: Console, found: "list[Job]", empty: str) -> None:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=job_ids)
 @pull_limit_option
 @reconnect_option
 @on_option
@@ -115,7 +115,7 @@ def attach(
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=job_ids)
 @on_option
 @json_option
 @pass_console
@@ -139,7 +139,7 @@ def cancel(console: Console, job: str, alias: str | None) -> None:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=job_ids)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what it prints, to its end.")
 @click.option(
     "--since",
@@ -177,7 +177,7 @@ def logs(
 
 
 @click.command()
-@click.argument("wanted", metavar="JOB...", nargs=-1, required=True)
+@click.argument("wanted", metavar="JOB...", nargs=-1, required=True, shell_complete=job_ids)
 @reconnect_option
 @on_option
 @json_option

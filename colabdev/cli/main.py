@@ -11,6 +11,7 @@ from colabdev import __version__
 from colabdev.cli import (
     cell,
     code,
+    completion,
     config,
     connect,
     demo,
@@ -24,6 +25,7 @@ from colabdev.cli import (
     run,
     runtimes,
     sync,
+    uninstall,
 )
 from colabdev.cli.console import Console
 from colabdev.cli.speech import Group, speak
@@ -64,6 +66,8 @@ for group in (
     demo,
     config,
     code,
+    completion,
+    uninstall,
 ):
     for command in group.COMMANDS:
         cli.add_command(command)

@@ -49,9 +49,23 @@ def on_option(function: F) -> F:
             "--on",
             "alias",
             metavar="ALIAS",
+            shell_complete=_aliases,
             help="The runtime to use: an alias, or 'here' for this machine. Default: the latest.",
         )(function)
     )
+
+
+def _aliases(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    from colabdev.cli.completion import complete_alias
+
+    return list(complete_alias(context, parameter, incomplete))
+
+
+def job_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """Complete the id of a job that this computer has recorded."""
+    from colabdev.cli.completion import complete_job
+
+    return list(complete_job(context, parameter, incomplete))
 
 
 def no_link_option(function: F) -> F:

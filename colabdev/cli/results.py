@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from colabdev.cli.console import Console
-from colabdev.cli.options import json_option, pass_console
+from colabdev.cli.options import job_ids, json_option, pass_console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def list_(console: Console, limit: int, kind: str | None) -> None:
 
 
 @results.command()
-@click.argument("run", default="last")
+@click.argument("run", default="last", shell_complete=job_ids)
 @json_option
 @pass_console
 def show(console: Console, run: str) -> None:
