@@ -16,6 +16,7 @@ from colabdev.cli import (
     connect,
     demo,
     exercises,
+    forward,
     gpu,
     jobs,
     local,
@@ -53,6 +54,7 @@ def cli() -> None:
 for group in (
     new,
     proxy,
+    forward,
     cell,
     connect,
     runtimes,

@@ -1,0 +1,85 @@
+"""``forward``: a web page over there is on localhost here."""
+
+import functools
+import http.server
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from colabdev.commands.connect import connect
+from colabdev.commands.forward import Forwarding, parse_port
+from colabdev.errors import InputError
+from colabdev.remote.destination import parse_connect_string
+from tests.commands.conftest import Heard
+from tests.support.link import end_link, linked
+from tests.support.runtime import StartedRuntime
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own signature
+        pass
+
+
+@pytest.fixture
+def page(folder: Path) -> Iterator[int]:
+    """Serve *folder* on a port of the far side's loopback, which is ours."""
+    (folder / "page").write_bytes(b"x" * 1_000_000)
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def _free() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.sshd
+def test_a_page(machine: StartedRuntime, heard: Heard, page: int) -> None:
+    """It loads again and again, also after the link was ended in between."""
+    connect(machine.connect_string, "colab", heard)
+    local = _free()
+    with (
+        linked(parse_connect_string(machine.connect_string)),
+        Forwarding("colab", [f"{local}:{page}"], heard) as forwarding,
+    ):
+        url = f"{forwarding.ports[0].url}page"
+        for _ in range(3):
+            with urllib.request.urlopen(url) as answer:
+                assert answer.read() == b"x" * 1_000_000
+        end_link()
+        with urllib.request.urlopen(url) as answer:
+            assert len(answer.read()) == 1_000_000
+
+
+@pytest.mark.sshd
+def test_a_taken_port(machine: StartedRuntime, heard: Heard) -> None:
+    """One sentence, with the command that takes another port."""
+    connect(machine.connect_string, "colab", heard)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(InputError) as caught:
+            Forwarding("colab", [str(port)], heard)
+    assert "taken" in caught.value.message
+    assert f":{port}" in caught.value.hint
+
+
+@pytest.mark.parametrize("word", ["", "x", "0", "65536", ":80", "80:", "1:2:3", "-1", "８０"])
+def test_what_is_no_port(word: str) -> None:
+    """Anything but one or two ports is refused before a runtime is asked for."""
+    with pytest.raises(InputError):
+        parse_port(word)
+
+
+def test_ports() -> None:
+    """One number is the same port at both ends."""
+    assert parse_port("6006") == (6006, 6006)
+    assert parse_port("8080:80") == (8080, 80)
