@@ -1,5 +1,6 @@
 """Finding the runtime by ngrok's API: the right one, no forged one, and wherever it moves."""
 
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -166,3 +167,23 @@ def test_without_key_or_string() -> None:
     done = colabdev("connect")
     assert done.returncode == 2
     assert b"NGROK_API_KEY" in done.stderr
+
+
+@pytest.mark.sshd
+def test_stable_follows_for_plain_ssh(where: ConnectString, account: Account, heard: Heard) -> None:
+    """With --stable the user's own ssh, an editor's too, gets in after the tunnel has moved."""
+    with relay_to(where.destination.port) as relay:
+        connect(str(_at(where, relay.port)), "colab", heard, stable=True)
+        for _ in range(2):
+            done = subprocess.run(
+                ["ssh", "-F", paths.ssh_config_file(), "-oBatchMode=yes", "colab", "echo in"],
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+            assert done.stdout == "in\n", done.stderr
+            relay.move()
+            account.endpoints.clear()
+            account.publish(_at(where, relay.port))
+    colabdev("disconnect", "colab")
