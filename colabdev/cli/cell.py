@@ -1,25 +1,31 @@
 """``colabdev cell``: the text to paste into Colab."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, pass_console
+from colabdev.errors import InputError
+from colabdev.language import tr
+
+if TYPE_CHECKING:  # what it imports is only loaded once it is needed
+    from colabdev.remote.destination import Relay
 
 
 @click.command()
 @click.option(
     "--tunnel",
-    type=click.Choice(["ngrok", "none"]),
-    default="ngrok",
-    show_default=True,
-    help="The road from the internet to the VM; 'none' stays on the machine itself.",
+    type=click.Choice(["ngrok", "relay", "none"]),
+    help="The road from the internet to the VM: ngrok unless a relay is given; 'none' stays there.",
 )
 @click.option("--name", default="colab", show_default=True, help="What the runtime calls itself.")
 @click.option("--root", default="", help="Workspace on the VM. Default: /content on Colab.")
 @click.option("--keep-open", is_flag=True, help="Let the cell stay and show a status line.")
 @click.option("--address", default="", help="A TCP address reserved at ngrok, HOST:PORT.")
+@click.option("--relay", default="", help="A server of yours to go through, USER@HOST[:PORT].")
+@click.option("--relay-key", default="", help="The relay's public host key. Default: ask it.")
 @click.option(
     "--key",
     "key_files",
@@ -37,11 +43,13 @@ from colabdev.cli.options import json_option, pass_console
 @pass_console
 def cell(
     console: Console,
-    tunnel: str,
+    tunnel: str | None,
     name: str,
     root: str,
     keep_open: bool,
     address: str,
+    relay: str,
+    relay_key: str,
     key_files: tuple[str, ...],
     to_clipboard: bool,
     notebook: str | None,
@@ -54,6 +62,7 @@ def cell(
     \b
     Example:
       colabdev cell --copy
+      colabdev cell --relay me@server.example.org
       colabdev cell --tunnel none > cell.py
     """
     from pathlib import Path
@@ -61,6 +70,7 @@ def cell(
     from colabdev.commands import cell as commands
     from colabdev.remote.sshkey import ensure_key
 
+    tunnel = tunnel or ("relay" if relay else "ngrok")
     text = commands.render_cell(
         ensure_key(),
         more_keys=[commands.read_public_key(Path(file)) for file in key_files],
@@ -69,6 +79,7 @@ def cell(
         root=root,
         keep_open=keep_open,
         address=address,
+        relay=_relay(relay, relay_key) if relay else None,
     )
     if notebook is not None:
         commands.write_notebook(Path(notebook), text)
@@ -89,6 +100,35 @@ def cell(
             "Colab allows SSH only to accounts with compute units (its FAQ); ngrok wants a payment"
             " card on file for TCP, which it does not charge."
         )
+
+
+def _relay(text: str, key: str) -> "Relay":
+    """Return the relay *text*, pinned to *key*, or to what it shows if the user confirms that."""
+    from colabdev.commands.relay import learn_relay_key
+    from colabdev.remote.destination import Relay, check_host_key, fingerprint, parse_place
+
+    user, host, port = parse_place(text)
+    if key:
+        return Relay(user, host, port, check_host_key(" ".join(key.split()[:2])))
+    if not sys.stdin.isatty():
+        raise InputError(
+            tr("Nobody is here to confirm the relay's host key."),
+            tr(
+                "Give it: --relay-key \"$(ssh-keyscan -t ed25519 {host} | cut -d' ' -f2-)\"",
+                host=host,
+            ),
+        )
+    key = learn_relay_key(user, host, port)
+    click.echo(
+        tr("{host} shows the host key {fingerprint}.", host=host, fingerprint=fingerprint(key)),
+        err=True,
+    )
+    if not click.confirm(tr("Is that the relay's?"), default=False, err=True):
+        raise InputError(
+            tr("The relay's host key was not confirmed."),
+            tr("On the relay: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"),
+        )
+    return Relay(user, host, port, key)
 
 
 COMMANDS = (cell,)

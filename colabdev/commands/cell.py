@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colabdev import texts
+from colabdev.commands.relay import relay_port
 from colabdev.errors import InputError
 from colabdev.language import tr
+from colabdev.remote.destination import Relay
 from colabdev.remote.runtime import check_alias
 from colabdev.store import write_atomic
 
@@ -26,7 +28,12 @@ class _Road:
 # A local runtime may stand on macOS; what has a tunnel stands on Linux.
 _ROADS = {
     "ngrok": _Road(
-        ("core", "keeper", "refusals", "ngrok", "linux"), "Ngrok(ADDRESS)", ("ADDRESS",)
+        ("core", "keeper", "secret", "refusals", "ngrok", "linux"), "Ngrok(ADDRESS)", ("ADDRESS",)
+    ),
+    "relay": _Road(
+        ("core", "keeper", "secret", "relay", "linux"),
+        "Relay(RELAY, RELAY_KEY, int(RELAY_PORT))",
+        ("RELAY", "RELAY_KEY", "RELAY_PORT"),
     ),
     "none": _Road(("core", "anywhere"), "Tunnel()"),
 }
@@ -48,12 +55,14 @@ def render_cell(
     root: str = "",
     keep_open: bool = False,
     address: str = "",
+    relay: Relay | None = None,
 ) -> str:
     """Return the cell that opens a machine to the holder of *public_key*, one OpenSSH line.
 
     *more_keys* let in further laptops. *root* is the workspace there, empty for the machine's
-    usual one. *address* is a TCP address reserved at ngrok, ``host:port``. Only what the chosen
-    *tunnel* needs is in the text. Equal arguments give equal text.
+    usual one. *address* is a TCP address reserved at ngrok, ``host:port``; *relay* is a server of
+    the user's own, for the tunnel of that name. Only what the chosen *tunnel* needs is in the text.
+    Equal arguments give equal text.
 
     Raises:
         InputError: an argument cannot be what it should be.
@@ -73,17 +82,23 @@ def render_cell(
             f"{address!a} is no address reserved at ngrok.",
             "Give HOST:PORT as ngrok's dashboard shows it, with --tunnel ngrok.",
         )
+    if (relay is not None) != (tunnel == "relay"):
+        raise InputError(
+            tr("A cell for the tunnel relay needs a relay, and no other cell takes one."),
+            "Say: colabdev cell --relay USER@HOST:PORT",
+        )
     check_alias(name)
     road = _ROADS[tunnel]
-    chosen = {"NAME": name, "WORKSPACE_ROOT": root, "KEEP_OPEN": keep_open, "ADDRESS": address}
+    chosen: dict[str, str | bool] = {"NAME": name, "WORKSPACE_ROOT": root, "KEEP_OPEN": keep_open}
+    if tunnel == "ngrok":
+        chosen["ADDRESS"] = address
+    if relay is not None:
+        port = str(relay_port(public_key, name))
+        chosen |= {"RELAY": str(relay), "RELAY_KEY": relay.host_key, "RELAY_PORT": port}
     head = texts.template("cell.py")
-    for field in road.fields:
-        head += f'{field} = ""  # @param {{type:"string"}}\n'
+    head += "".join(f'{field} = ""  # @param {{type:"string"}}\n' for field in road.fields)
     for field, value in chosen.items():
-        if field != "ADDRESS" or field in road.fields:
-            head = _filled_in(
-                head, field, str(value) if value is keep_open else _literal(str(value))
-            )
+        head = _filled_in(head, field, str(value) if isinstance(value, bool) else _literal(value))
     listed = "".join(f"    {_literal(key)},\n" for key in keys)
     return (
         f"{head}PUBLIC_KEYS = [\n{listed}]\n\n{_joined(road.pieces)}\n"

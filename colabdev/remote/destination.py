@@ -141,6 +141,27 @@ def parse_connect_string(text: str) -> ConnectString:
     return ConnectString.parse(text)
 
 
+def check_host_key(text: str) -> str:
+    """Return *text* if it is a whole public key ``<type> <base64>`` of a type that we pin.
+
+    Raises:
+        BadConnectString: it is not.
+    """
+    return _host_key(text)
+
+
+def parse_place(text: str) -> tuple[str, str, int]:
+    """Return user, host and port of ``user@host[:port]``.
+
+    Raises:
+        BadConnectString: it is something else.
+    """
+    match = _PLACE.fullmatch(text) or _PLACE.fullmatch(f"{text}:22")
+    if match is None:
+        raise _bad("relay", text)
+    return _endpoint(match)
+
+
 def fingerprint(host_key: str) -> str:
     """Return the fingerprint of the public key ``<type> <base64>`` as OpenSSH prints it."""
     digest = hashlib.sha256(base64.b64decode(host_key.split(" ")[1])).digest()

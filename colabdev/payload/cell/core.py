@@ -91,7 +91,7 @@ def colabdev_stop() -> None:
         logins = _children(server[0]) if server else []
         logins += facts.pop("logins", [])
         ended = [_end_tunnel(facts), _end(server), *map(_end, logins)]
-        for name in ("sshd/pid", "tunnel/ngrok.yml"):
+        for name in ("sshd/pid", "tunnel/ngrok.yml", "tunnel/relay_secret"):
             _remove(name)
         if facts:
             _save("runtime.json", {**facts, "sshd": None})

@@ -41,6 +41,8 @@ class TunnelLost(Exception):
 class Kept(Tunnel):
     """A tunnel that a keeper holds: it outlives interrupts and restarts of the notebook."""
 
+    patience, longest_pause = 120, 60  # seconds: for the first address, and between two attempts
+
     def prepare(self) -> None:
         """See to all that a keeper needs; this may install, and ask the user."""
 
@@ -68,7 +70,7 @@ class Kept(Tunnel):
             up = state.get("status") == "up" and _alive(state["agent"])  # not one that just died
             return up or state.get("status") == "failed" or not _alive(facts["keeper"])
 
-        _wait_for(settled, 120)
+        _wait_for(settled, self.patience)
         state = _load("tunnel/state.json")
         if state.get("status") != "up":
             _end_tunnel(facts)
@@ -94,7 +96,7 @@ class Kept(Tunnel):
                 _save("tunnel/state.json", state)
                 print(state["detail"], flush=True)
             time.sleep(delay)
-            delay = min(2 * delay, 60)
+            delay = min(2 * delay, self.longest_pause)
 
 
 def _start_keeper() -> list[Any]:

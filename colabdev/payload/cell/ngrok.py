@@ -26,6 +26,7 @@ from colabdev.payload.cell.core import (
 )
 from colabdev.payload.cell.keeper import Held, Kept, TunnelLost
 from colabdev.payload.cell.refusals import REFUSALS, RENEW
+from colabdev.payload.cell.secret import _colab_secret
 
 
 class Ngrok(Kept):
@@ -141,22 +142,6 @@ def _ngrok_token(given: str) -> str:
         step = "Put one from https://dashboard.ngrok.com into Colab's Secrets (the key icon)."
         raise CellError("There is no ngrok authtoken (NGROK_AUTHTOKEN).", step)
     return token
-
-
-def _colab_secret(name: str) -> str:
-    try:
-        from google.colab import userdata
-    except ImportError:
-        return ""
-    try:
-        return str(userdata.get(name)).strip()
-    except userdata.SecretNotFoundError:
-        pass
-    except userdata.NotebookAccessError:
-        _say("Colab has the secret {name}: switch on 'Notebook access' beside it.", name=name)
-    except (getattr(userdata, "TimeoutException", TimeoutError), ValueError):
-        _say("Colab's Secrets did not answer; they need the notebook's page to be open.")
-    return ""
 
 
 def _install_pyngrok() -> None:

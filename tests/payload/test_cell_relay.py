@@ -1,0 +1,126 @@
+"""The relay: two real sshds, and a VM that nobody can call."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from colabdev.commands.cell import render_cell
+from colabdev.payload.cell.core import _wait_for
+from colabdev.remote.destination import Relay, parse_connect_string
+from colabdev.remote.sshkey import ensure_key
+from colabdev.store import private_dir
+from tests.support.nets import Machine, cable, machine
+from tests.support.runtime import connect_string
+
+pytestmark = [
+    pytest.mark.sshd,
+    pytest.mark.skipif(os.getuid() != 0, reason="needs root, for namespaces of its own"),
+]
+
+
+@contextmanager
+def relay_server(folder: Path) -> Iterator[tuple[Machine, Machine, Machine, Relay]]:
+    """Lend laptop, relay and VM: the relay is cabled to both, and passes nothing on."""
+    private_dir(folder)
+    subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", folder / "host"], check=True)
+    (folder / "authorized_keys").touch(mode=0o600)
+    (folder / "sshd_config").write_text(
+        f"Port 2200\nHostKey {folder}/host\nPidFile {folder}/pid\n"
+        f"AuthorizedKeysFile {folder}/authorized_keys\nPasswordAuthentication no\nUsePAM no\n"
+    )
+    Path("/run/sshd").mkdir(exist_ok=True)
+    with machine() as laptop, machine() as relay, machine() as vm:
+        cable(laptop, relay, 1)
+        cable(vm, relay, 2)
+        relay.run("/usr/sbin/sshd", "-f", f"{folder}/sshd_config", "-E", f"{folder}/log")
+        key = " ".join((folder / "host.pub").read_text().split()[:2])
+        yield laptop, relay, vm, Relay("root", "10.9.2.2", 2200, key)
+
+
+@contextmanager
+def started_cell(vm: Machine, home: Path, relay: Relay) -> Iterator[subprocess.Popen[str]]:
+    private_dir(home)
+    text = render_cell(ensure_key(), tunnel="relay", relay=relay)
+    (home / "cell.py").write_text(text)
+    environment = {**os.environ, "HOME": str(home)}
+    words = [*vm.enter, sys.executable, "-u", str(home / "cell.py")]
+    with subprocess.Popen(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as cell:
+        yield cell
+
+
+def read_until(cell: subprocess.Popen[str], start: str) -> str:
+    assert cell.stdout is not None
+    shown = ""
+    for line in cell.stdout:
+        shown += line
+        if line.startswith(start):
+            return line.strip()
+    raise AssertionError(shown)
+
+
+def test_a_vm_without_a_way_in_is_reached_by_the_relay(folder: Path) -> None:
+    """Once its key stands at the relay the VM is there; a cut ssh comes back.
+
+    The key opens nothing else there.
+
+    The connect string is the one that the laptop's side understands.
+    """
+    with relay_server(folder / "relay") as (laptop, relay, vm, place):
+        ways = laptop.run("ip", "route")
+        assert "10.9.2." not in ways
+        with started_cell(vm, folder / "vm", place) as cell:
+            line = read_until(cell, "restrict,")
+            assert re.match(
+                r'restrict,port-forwarding,permitlisten="127\.0\.0\.1:(\d+)",'
+                r'permitopen="127\.0\.0\.1:\1",command="exit 1" ssh-ed25519 ',
+                line,
+            )
+            with (folder / "relay" / "authorized_keys").open("a") as stream:
+                stream.write(f"{line}\n")
+            said = read_until(cell, "colabdev connect '")
+        there = parse_connect_string(connect_string(said)).destination
+        assert there.via == "relay"
+        assert there.relay == place
+
+        def banner() -> bool:
+            port = there.port
+            ask = f"import socket; print(socket.create_connection(('127.0.0.1', {port})).recv(8))"
+            words = [*relay.enter, sys.executable, "-c", ask]
+            return b"SSH-2.0-" in subprocess.run(words, capture_output=True).stdout
+
+        assert banner()
+        state = folder / "vm" / ".colabdev" / "tunnel" / "state.json"
+        before = state.read_text()
+        vm.run("kill", str(json.loads(before)["agent"][0]))
+        assert _wait_for(lambda: state.read_text() != before and '"up"' in state.read_text(), 60)
+        assert _wait_for(banner, 20)
+
+        key = folder / "vm" / ".colabdev" / "tunnel" / "relay_key"
+        assert key.stat().st_mode & 0o777 == 0o600
+        ssh = f"ssh -F none -i {key} -oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null"
+        words = [*vm.enter, *ssh.split(), "-p", "2200", "root@10.9.2.2", "echo", "inside"]
+        assert b"inside" not in subprocess.run(words, capture_output=True).stdout
+        vm.run("env", f"HOME={folder / 'vm'}", sys.executable, str(folder / "vm/cell.py"), "stop")
+
+
+def test_a_relay_with_another_host_key_is_refused(folder: Path) -> None:
+    """The VM gives its key to no server but the one that the cell pins."""
+    with relay_server(folder / "relay") as (_, _, vm, place):
+        subprocess.run(
+            ["ssh-keygen", "-qt", "ed25519", "-N", "", "-f", folder / "other"], check=True
+        )
+        other = " ".join((folder / "other.pub").read_text().split()[:2])
+        wrong = Relay(place.user, place.hostname, place.port, other)
+        with started_cell(vm, folder / "vm", wrong) as cell:
+            assert "another host key" in read_until(cell, "root@10.9.2.2:2200 shows")
+        assert cell.returncode == 1
+        vm.run("env", f"HOME={folder / 'vm'}", sys.executable, str(folder / "vm/cell.py"), "stop")
