@@ -15,6 +15,7 @@ from colabdev.cli import (
     config,
     connect,
     demo,
+    doctor,
     exercises,
     forward,
     gpu,
@@ -70,6 +71,7 @@ for group in (
     code,
     completion,
     uninstall,
+    doctor,
 ):
     for command in group.COMMANDS:
         cli.add_command(command)

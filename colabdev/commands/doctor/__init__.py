@@ -1,0 +1,1 @@
+"""``colabdev doctor``: what is as it should be between this computer and a runtime."""

@@ -1,0 +1,316 @@
+"""``doctor``: green where all is well, and each fault, made for real, is named with its mend."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any  # a JSON line
+
+import pytest
+
+from colabdev import paths
+from colabdev.commands.connect import connect
+from colabdev.commands.doctor.causes import CAUSES, diagnosis
+from colabdev.remote.runtime import Registry
+from colabdev.remote.sshconfig import write_ssh_files
+from tests.commands.conftest import Heard
+from tests.remote.keys import fresh_ed25519
+from tests.support.cli import colabdev, json_lines
+from tests.support.runtime import StartedRuntime, start_runtime
+from tests.support.stub_editor import put_editor
+
+Checks = dict[str, dict[str, Any]]
+
+
+def _examined(*words: str) -> tuple[int, Checks]:
+    done = colabdev("doctor", "--json", *words)
+    lines = json_lines(done)
+    [checks] = [line["data"] for line in lines if line["type"] == "result"]
+    return done.returncode, {check["name"]: check for check in checks}
+
+
+def _failed(checks: Checks) -> list[str]:
+    return [name for name, check in checks.items() if check["verdict"] == "fail"]
+
+
+def _blame(checks: Checks, name: str) -> dict[str, Any]:
+    """Return the check *name*, which is the one that failed, with a mend."""
+    assert _failed(checks) == [name]
+    assert checks[name]["mend"]
+    return checks[name]
+
+
+@pytest.fixture
+def connected(machine: StartedRuntime, heard: Heard) -> StartedRuntime:
+    """Lend a machine that is connected as ``colab``."""
+    connect(machine.connect_string, "colab", heard)
+    return machine
+
+
+def test_without_a_runtime_it_is_this_computer() -> None:
+    """Nothing of the far side is looked at, nothing fails."""
+    code, checks = _examined()
+    assert code == 0
+    assert {"OpenSSH client", "editor", "settings", "ngrok token"} <= checks.keys()
+    assert not {"login", "host key", "torch"} & checks.keys()
+
+
+def test_a_local_runtime_is_all_green(home: Path) -> None:
+    """On the runtime of ``up --local`` no check fails or is skipped but for the editor's."""
+    assert colabdev("up", "--local").returncode == 0
+    try:
+        code, checks = _examined()
+        assert code == 0
+        assert not _failed(checks)
+        assert [name for name, one in checks.items() if one["verdict"] == "skipped"] in (
+            [],
+            ["extension"],
+        )
+        assert checks["port forwarding"]["verdict"] == "ok"
+        assert checks["glibc"]["verdict"] == "ok"
+        shown = colabdev("doctor", "local").stdout.decode()
+        assert "libstdc++" in shown
+    finally:
+        assert colabdev("down", "--yes").returncode == 0
+
+
+@pytest.mark.sshd
+def test_faults_of_this_computer_are_named_and_mended(connected: StartedRuntime) -> None:
+    """Permissions, the Include line and our files: named, what hangs from them skipped, mended."""
+    paths.key_file().chmod(0o644)
+    paths.user_ssh_config().write_text(f"Host a\n  Include {paths.ssh_config_file()}\n")
+    paths.user_ssh_config().chmod(0o664)
+    paths.known_hosts_file().write_text("")
+    code, checks = _examined()
+    assert code == 1
+    faults = ["key", "user's SSH config", "colabdev's SSH files", "Include line"]
+    assert _failed(checks) == faults
+    assert "below a Host" in checks["Include line"]["found"]
+    assert checks["host key"]["verdict"] == "skipped"
+    assert "user's SSH config" in checks["host key"]["found"]
+    assert checks["login"]["verdict"] == checks["torch"]["verdict"] == "skipped"
+    done = colabdev("doctor", "--fix")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert b"is yours alone now" in done.stderr
+    assert paths.user_ssh_config().read_text().endswith("Host a\n  Include "
+                                                        f"{paths.ssh_config_file()}\n")  # fmt: skip
+    code, checks = _examined("colab")
+    assert (code, _failed(checks)) == (0, [])
+
+
+@pytest.mark.sshd
+def test_a_hostile_host_star_is_warned_of(connected: StartedRuntime) -> None:
+    """What adds up over Host blocks and cannot be undone is shown by name."""
+    config = paths.user_ssh_config()
+    config.write_text(f"{config.read_text()}Host *\n  LocalForward 1 a:1\n  SendEnv SECRET\n")
+    _, checks = _examined()
+    assert checks["Host *"]["verdict"] == "warn"
+    assert "localforward" in checks["Host *"]["found"]
+    assert "SECRET" in checks["Host *"]["found"]
+
+
+@pytest.mark.sshd
+def test_a_config_that_ssh_cannot_read(connected: StartedRuntime) -> None:
+    """A bad line is found by ssh itself and told with file and line."""
+    config = paths.user_ssh_config()
+    config.write_text(f"{config.read_text()}Nonsense yes\n")
+    code, checks = _examined()
+    assert code == 1
+    assert "nonsense" in checks["Host *"]["found"].lower()
+    assert "line 2" in checks["Host *"]["mend"]
+
+
+@pytest.mark.sshd
+def test_a_server_that_stopped(connected: StartedRuntime) -> None:
+    """The port is named; server, key, login and machine are skipped because of it."""
+    connected.cell("stop")
+    code, checks = _examined()
+    assert code == 1
+    assert "refused" in _blame(checks, "port")["found"]
+    assert checks["SSH server"]["found"] == "because of: port"
+    assert checks["disk"]["verdict"] == "skipped"
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[int]:
+    """Lend the port of something that greets every visitor, and is no SSH server."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            while True:
+                try:
+                    visitor, _ = server.accept()
+                except OSError:
+                    return
+                with visitor:
+                    visitor.sendall(b"HTTP/1.1 400 no\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _moved(**changes: object) -> None:
+    """Change where the runtime is said to be, in the record and in the SSH files."""
+    from dataclasses import replace
+
+    registry = Registry()
+    runtime = registry.get(None)
+    assert runtime.destination is not None
+    registry.put(replace(runtime, destination=replace(runtime.destination, **changes)))  # type: ignore[arg-type]  # fields by name
+    write_ssh_files(registry)
+
+
+@pytest.mark.sshd
+def test_no_ssh_server_behind_the_port(connected: StartedRuntime, elsewhere: int) -> None:
+    """A tunnel whose server is gone is told from one that is gone itself."""
+    _moved(port=elsewhere)
+    _, checks = _examined()
+    assert "HTTP/1.1" in _blame(checks, "SSH server")["found"]
+
+
+@pytest.mark.sshd
+def test_a_name_that_does_not_resolve(connected: StartedRuntime) -> None:
+    """The name service's answer is passed on."""
+    _moved(hostname="gone.invalid")
+    _, checks = _examined()
+    assert "gone.invalid" in _blame(checks, "name")["found"]
+
+
+@pytest.mark.sshd
+def test_another_host_key(connected: StartedRuntime) -> None:
+    """A stranger at the address is told as one, before any login."""
+    _moved(host_key=fresh_ed25519())
+    _, checks = _examined()
+    assert "nother" in _blame(checks, "host key")["found"]
+    assert checks["login"]["found"] == "because of: host key"
+
+
+@pytest.mark.sshd
+def test_a_key_that_the_machine_does_not_know(connected: StartedRuntime) -> None:
+    """The right machine that refuses the key is told from the wrong one."""
+    (connected.home / ".colabdev" / "sshd" / "authorized_keys").write_text("")
+    _, checks = _examined()
+    assert checks["host key"]["verdict"] == "ok"
+    assert "refuses this computer's key" in _blame(checks, "login")["found"]
+
+
+@pytest.mark.sshd
+def test_a_machine_in_another_life(connected: StartedRuntime) -> None:
+    """The machine's own record tells that it was started anew."""
+    record = connected.home / ".colabdev" / "runtime.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "boot_id": "f" * 32}))
+    _, checks = _examined()
+    assert "anew" in _blame(checks, "machine")["found"]
+
+
+_SICK = {
+    "nvidia-smi": "echo Tesla T4",
+    "df": "echo x; echo /dev/x 100 90 10 90% /content",
+    "date": "echo 1000000000",
+    "getconf": "echo glibc 2.17",
+    "uname": "echo Linux 3.10.0",
+}
+
+
+@pytest.mark.sshd
+def test_a_machine_that_is_not_fit(home: Path, heard: Heard) -> None:
+    """GPU, torch, disk, clock, kernel and glibc as the machine's own programs tell of them."""
+    programs = home / "sick"
+    programs.mkdir()
+    for name, line in _SICK.items():
+        (programs / name).write_text(f"#!/bin/sh\n{line}\n")
+        (programs / name).chmod(0o755)
+    torch = home / "modules" / "torch.py"
+    torch.parent.mkdir()
+    torch.write_text(
+        "__version__ = '9.9'\nclass cuda:\n    is_available = staticmethod(lambda: False)\n"
+    )
+    sick = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(torch.parent)}
+    with start_runtime(home / "vm", env=sick) as runtime:
+        connect(runtime.connect_string, "colab", heard)
+        code, checks = _examined()
+    assert code == 1
+    assert _failed(checks) == ["torch", "disk", "kernel", "glibc"]
+    assert "9.9" in checks["torch"]["found"]
+    assert checks["GPU"]["found"] == "Tesla T4"
+    assert checks["clock"]["verdict"] == "warn"
+
+
+def test_a_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token's presence and its place are told, its text nowhere."""
+    monkeypatch.setenv("NGROK_AUTHTOKEN", "very-secret")
+    done = colabdev("doctor", "--json")
+    assert b"NGROK_AUTHTOKEN" in done.stdout
+    assert b"very-secret" not in done.stdout + done.stderr
+
+
+def test_settings_tell_where_they_are_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A changed setting has its source beside it; a broken file is named."""
+    monkeypatch.setenv("COLABDEV_EDITOR", "cursor")
+    _, checks = _examined()
+    assert "editor = cursor (COLABDEV_EDITOR)" in checks["settings"]["found"]
+    paths.config_file().parent.mkdir(exist_ok=True)
+    paths.config_file().write_text("[broken")
+    code, checks = _examined()
+    assert code == 1
+    assert _failed(checks)[0] == "settings"
+
+
+def test_the_editor_and_its_extension(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editor without Remote-SSH is told with the command that installs it."""
+    put_editor(home / "bin")
+    monkeypatch.setenv("PATH", f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    _, checks = _examined()
+    assert checks["editor"]["found"] == "VS Code"
+    assert checks["extension"]["verdict"] == "warn"
+    assert checks["extension"]["mend"] == "colabdev code --install-extension"
+    (home / "bin" / "extensions").write_text("ms-vscode-remote.remote-ssh")
+    _, checks = _examined()
+    assert checks["extension"]["verdict"] == "ok"
+
+
+def test_no_ssh_client(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without ssh the client is named, with what installs it."""
+    monkeypatch.setenv("PATH", str(home))
+    code, checks = _examined()
+    assert code == 1
+    assert "openssh-client" in _blame(checks, "OpenSSH client")["mend"]
+
+
+def test_a_mistyped_alias_is_bad_input(machine: StartedRuntime, heard: Heard) -> None:
+    """An alias that nobody knows ends with 2 and a near one."""
+    connect(machine.connect_string, "colab", heard)
+    done = colabdev("doctor", "colob")
+    assert done.returncode == 2
+    assert b"colab" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Bad owner or permissions on /home/me/.ssh/config", "Others may write"),
+        ("/home/me/.ssh/config: line 3: Bad configuration option: foo", "does not know"),
+        ("kex_exchange_identification: Connection closed by remote host", "no SSH server"),
+        ("ssh: Could not resolve hostname colab: Name or service not known", "colab"),
+        ("ssh: connect to host a port 1: Connection refused", "Nothing listens"),
+        ("root@a: Permission denied (publickey).", "refuses"),
+        ("bind [127.0.0.1]:1: Address already in use", "LocalForward"),
+        ("@ WARNING: UNPROTECTED PRIVATE KEY FILE! @", "private key"),
+        ("/bin/sh: cloudflared: not found", "cloudflared"),
+        ("Unable to negotiate with a: no matching cipher found", "common ground"),
+        ("channel 0: open failed: administratively prohibited: open failed", "no forwarding"),
+        ("something new", "something new"),
+        ("", "it said nothing"),
+    ],
+)
+def test_what_ssh_says_has_a_cause(said: str, expected: str) -> None:
+    """Each of ssh's complaints has a sentence and a step; an unknown one is passed on."""
+    why = diagnosis(said)
+    assert expected in why.sentence
+    assert why.step
+    assert len({cause.pattern for cause in CAUSES}) == len(CAUSES)
