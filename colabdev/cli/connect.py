@@ -182,6 +182,25 @@ def status(console: Console, alias: str | None) -> None:
     for one in found:
         if one.problem:
             console.warn(f"{one.runtime.alias}: {one.problem}", one.hint)
+    _show_usage(console)
+
+
+def _show_usage(console: Console) -> None:
+    from colabdev.language import tr
+    from colabdev.remote.usage import FREE_BYTES, FREE_CONNECTIONS, Usage, this_month
+
+    used = this_month()
+    if used != Usage():
+        console.done(
+            tr(
+                "ngrok this month, an estimate counted on this computer: {bytes} of {all_bytes} MB, "
+                "{connections} of {all_connections} connections of the free plan.",
+                bytes=f"{(used.sent + used.received) / 1e6:.1f}",
+                all_bytes=f"{FREE_BYTES / 1e6:.0f}",
+                connections=used.connections,
+                all_connections=FREE_CONNECTIONS,
+            )
+        )
 
 
 _STATUS_HEADINGS = {

@@ -8,7 +8,9 @@ import pytest
 from colabdev.commands.connect import connect
 from colabdev.commands.status import State, status
 from colabdev.errors import InputError
+from colabdev.remote import usage
 from tests.commands.conftest import Heard
+from tests.support.cli import colabdev
 from tests.support.runtime import StartedRuntime, start_runtime
 
 
@@ -49,3 +51,12 @@ def test_here() -> None:
     [one] = status("here", torch=False)
     assert one.state == State.UP
     assert one.row()["address"] == "this machine"
+
+
+def test_what_the_tunnel_carried() -> None:
+    """The month's use of ngrok is shown, and called an estimate."""
+    assert b"ngrok" not in colabdev("status").stderr
+    usage.add("ngrok", sent=1000, received=2000, connections=3)
+    said = colabdev("status").stderr
+    assert b"estimate" in said
+    assert b"3 of 5000 connections" in said
