@@ -193,7 +193,7 @@ def _show_usage(console: Console) -> None:
     if used != Usage():
         console.done(
             tr(
-                "ngrok this month, an estimate counted on this computer: {bytes} of {all_bytes} MB, "
+                "ngrok this month, an estimate made on this computer: {bytes} of {all_bytes} MB, "
                 "{connections} of {all_connections} connections of the free plan.",
                 bytes=f"{(used.sent + used.received) / 1e6:.1f}",
                 all_bytes=f"{FREE_BYTES / 1e6:.0f}",
