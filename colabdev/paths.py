@@ -32,6 +32,11 @@ def usage_file() -> Path:
     return home() / "usage.json"
 
 
+def log_file() -> Path:
+    """Return the file of what was done, without secrets."""
+    return home() / "log" / "log.txt"
+
+
 def ssh_dir() -> Path:
     """Return the directory of our key, our known_hosts and our ssh config (0700)."""
     return home() / "ssh"

@@ -8,10 +8,12 @@ import sys
 from typing import TYPE_CHECKING, Any  # Any: what JSON takes
 
 from colabdev.cli.clean import clean, clean_line
+from colabdev.language import tr
 
 if TYPE_CHECKING:  # every command starts through this file: what --help does not need waits
     from collections.abc import Iterator, Mapping, Sequence
 
+    from colabdev.cli.log import Log
     from colabdev.commands.reporter import Progress
     from colabdev.jobs.job import Event, Metric, Output
 
@@ -24,8 +26,10 @@ class Console:
     With *as_json*, stdout carries JSON lines (docs/json.md) and the last one is of type ``end``.
     """
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, log: Log | None = None) -> None:
         self.as_json = as_json
+        self.quiet = False  # only results, warnings and errors
+        self.log = log
         self.whose = "colabdev"  # whose exit code the command ends with: colabdev or job
         self.shows_metrics = True  # off for a job that prints its own numbers for people
         self._held: list[str] = []  # metrics that wait for the job's line to end
@@ -72,32 +76,36 @@ class Console:
 
     def done(self, text: str) -> None:
         """Say that something is finished."""
+        self._note(text)
         if self.as_json:
             self._emit("message", text=text)
-        else:
+        elif not self.quiet:
             self._message(text)
 
     def warn(self, text: str, hint: str = "") -> None:
         """Say what is not as it should be."""
+        self._note(f"warning: {text}")
         if self.as_json:
             self._emit("warning", text=text, hint=hint)
         else:
-            self._message(f"{self._mark('Warning:', '33')} {clean(text)}", cleaned=True)
+            self._message(f"{self._mark(tr('Warning:'), '33')} {clean(text)}", cleaned=True)
             if hint:
                 self._message(f"  {hint}")
 
     def failed(self, text: str, hint: str = "", *, kind: str = "") -> None:
         """Say why the command ends, and the next step."""
+        self._note(f"error: {kind}: {text}")
         if self.as_json:
             self._emit("error", kind=kind, message=text, hint=hint)
-        self._message(f"{self._mark('Error:', '31')} {clean(text)}", cleaned=True)
+        self._message(f"{self._mark(tr('Error:'), '31')} {clean(text)}", cleaned=True)
         if hint:
             self._message(f"  {hint}")
 
     @contextlib.contextmanager
     def step(self, text: str) -> Iterator[Progress]:
         """Show a spinner, or a bar once a total is known, when it takes longer than a moment."""
-        if self.as_json or not _animated():
+        self._note(f"{text} ...")
+        if self.as_json or self.quiet or not _animated():
             from colabdev.commands.reporter import Silent
 
             yield Silent()
@@ -154,6 +162,10 @@ class Console:
                 self._emit("exited", **asdict(event))
 
     # The streams
+
+    def _note(self, text: str) -> None:
+        if self.log is not None:
+            self.log.line(text)
 
     def _emit(self, type_: str, **fields: object) -> None:
         import json

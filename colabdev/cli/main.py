@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from colabdev import __version__
+from colabdev import __version__, paths
 from colabdev.cli import (
     cell,
     code,
@@ -30,6 +30,7 @@ from colabdev.cli import (
     uninstall,
 )
 from colabdev.cli.console import Console
+from colabdev.cli.log import Log
 from colabdev.cli.speech import Group, speak
 from colabdev.errors import ColabdevError
 from colabdev.language import LANGUAGES, choose, spoken, tr
@@ -48,8 +49,14 @@ from colabdev.settings import setting
     expose_value=False,
     help="The language of messages and help. Default: the system's.",
 )
-def cli() -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but results, warnings and errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each step with its time, as in the log.")
+@click.pass_obj
+def cli(console: Console, quiet: bool, verbose: bool) -> None:
     """Turn a Google Colab GPU into a machine you develop on from your own laptop."""
+    console.quiet = quiet
+    if console.log is not None:
+        console.log.echo = verbose
 
 
 for group in (
@@ -77,6 +84,9 @@ for group in (
         cli.add_command(command)
 
 
+_OF_THE_ROOT = ("-q", "--quiet", "-v", "--verbose", "--lang")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -86,9 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         click.Context.formatter_class = WideFormatter
         speak(cli)
-    console = Console()
+    console = Console(log=Log(paths.log_file(), arguments))
     code = _run(arguments, console)
     console.end(code)
+    if console.log and not {"-h", "--help", "--version"} & set(arguments):
+        console.log.line(f"ended: {code}")
+        console.log.close()
     sys.exit(code)
 
 
@@ -123,6 +136,8 @@ def _run(arguments: Sequence[str], console: Console) -> int:
         console.as_json = console.as_json or "--json" in arguments
         path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         hint = tr("See '{path} --help'.", path=path) if path else ""
+        if isinstance(error, click.NoSuchOption) and error.option_name in _OF_THE_ROOT:
+            hint = tr("It stands before the command: colabdev {word} ...", word=error.option_name)
         console.failed(error.format_message(), hint, kind="UsageError")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
@@ -145,8 +160,6 @@ def _keep_trace() -> str:
     """Write the trace of the current exception to a file of ours; return the file's name."""
     import traceback
     from datetime import UTC, datetime
-
-    from colabdev import paths
 
     folder = paths.home() / "log"
     file = folder / f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"

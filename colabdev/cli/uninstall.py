@@ -37,6 +37,8 @@ def uninstall(console: Console, yes: bool) -> int:
         if not click.confirm(question, err=True):
             console.done(tr("Nothing was changed."))
             return 1
+    if console.log is not None:
+        console.log.close()  # it goes too
     removed = take_out(console)
     console.result(removed)
     for file in removed.edited:
