@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from colabdev import paths
 from colabdev.errors import ConfigError
+from colabdev.remote.acl import keep_private
 from colabdev.store import locked, private_dir, write_atomic
 
 
@@ -26,7 +27,7 @@ def ensure_key() -> str:
         ConfigError: the key that is there cannot be used, or none can be written.
     """
     path = paths.key_file()
-    private_dir(path.parent)
+    keep_private(private_dir(path.parent))
     with locked(path):
         if path.exists():
             key = _load(path)
