@@ -2,7 +2,7 @@
 # Starts a private SSH server that lets in the laptops whose public keys are below and nobody else,
 # opens a tunnel to it, and prints the line to run on the laptop. colabdev_stop() ends it all.
 # Google's terms: an account without compute units may not use SSH on Colab; a session that does
-# may be ended. ngrok: TCP needs an account with a payment card on file, which is not charged.
+# may be ended.
 # Keep this cell to itself: its text runs once more in the background, to hold the tunnel open.
 NAME = "colab"  # @param {type:"string"}
 WORKSPACE_ROOT = ""  # @param {type:"string"}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # what it imports is only loaded once it is needed
 @click.command()
 @click.option(
     "--tunnel",
-    type=click.Choice(["ngrok", "relay", "none"]),
+    type=click.Choice(["ngrok", "cloudflared", "relay", "none"]),
     help="The road from the internet to the VM: ngrok unless a relay is given; 'none' stays there.",
 )
 @click.option("--name", default="colab", show_default=True, help="What the runtime calls itself.")

@@ -23,12 +23,21 @@ class _Road:
     pieces: tuple[str, ...]
     call: str
     fields: tuple[str, ...] = ()
+    note: str = ""
 
 
 # A local runtime may stand on macOS; what has a tunnel stands on Linux.
 _ROADS = {
     "ngrok": _Road(
-        ("core", "keeper", "secret", "refusals", "ngrok", "linux"), "Ngrok(ADDRESS)", ("ADDRESS",)
+        ("core", "keeper", "secret", "install", "refusals", "ngrok", "linux"),
+        "Ngrok(ADDRESS)",
+        ("ADDRESS",),
+    ),
+    "cloudflared": _Road(
+        ("core", "keeper", "install", "cloudflared", "linux"),
+        "Cloudflared()",
+        (),
+        "Cloudflare: a quick tunnel, for tries, with no account; the laptop needs cloudflared.",
     ),
     "relay": _Road(
         ("core", "keeper", "secret", "relay", "linux"),
@@ -96,6 +105,9 @@ def render_cell(
         port = str(relay_port(public_key, name))
         chosen |= {"RELAY": str(relay), "RELAY_KEY": relay.host_key, "RELAY_PORT": port}
     head = texts.template("cell.py")
+    head = head.replace(
+        "# Keep this", f"# {road.note}\n# Keep this" if road.note else "# Keep this"
+    )
     head += "".join(f'{field} = ""  # @param {{type:"string"}}\n' for field in road.fields)
     for field, value in chosen.items():
         head = _filled_in(head, field, str(value) if isinstance(value, bool) else _literal(value))

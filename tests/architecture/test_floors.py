@@ -135,7 +135,7 @@ def test_the_payload_is_pure(name: str, tmp_path: Path) -> None:
     shipped = tmp_path / f"{name}.py"
     shipped.write_text(texts.payload(name), encoding="utf-8")
     ast.parse(shipped.read_text(encoding="utf-8"), feature_version=(3, 10))
-    own_homes = {"pyngrok", "torch", "google", "IPython", "colabdev_report"}
+    own_homes = {"pyngrok", "colab_ssh", "torch", "google", "IPython", "colabdev_report"}
     for target, inside in _imports(shipped):
         top = target.split(".")[0]
         known = top in sys.stdlib_module_names or (inside and top in own_homes)

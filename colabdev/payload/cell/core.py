@@ -50,6 +50,9 @@ class Tunnel:
     query = ""  # what the connect string says of the road
     settings: list[Any] = []  # noqa: RUF012 - what makes one tunnel another one; never changed
 
+    def check(self) -> None:
+        """Refuse a machine that this tunnel is not for."""
+
     def address(self, facts: dict[str, Any]) -> str:
         """Return ``host:port`` where the laptop finds the SSH server."""
         return _loopback(facts)
@@ -130,6 +133,7 @@ def _open(tunnel: Tunnel, keys: list[str], name: str, root: str) -> dict[str, An
     if "COLAB_RELEASE_TAG" in os.environ:
         _say("Colab lets only accounts with compute units use SSH (see Colab's FAQ).")
     with _alone():
+        tunnel.check()
         facts = {**_life(), "name": name, "via": tunnel.via, "root": _workspace(root)}
         facts["user"], port = pwd.getpwuid(os.getuid()).pw_name, facts.get("port")
         _serve_ssh(facts, keys, tunnel.also_at)

@@ -2,13 +2,11 @@
 
 import contextlib
 import getpass
-import importlib.metadata
 import json
 import logging
 import os
 import re
 import subprocess
-import sys
 import warnings
 from typing import Any
 
@@ -24,6 +22,7 @@ from colabdev.payload.cell.core import (
     _save,
     _say,
 )
+from colabdev.payload.cell.install import _install
 from colabdev.payload.cell.keeper import Held, Kept, TunnelLost
 from colabdev.payload.cell.refusals import REFUSALS, RENEW
 from colabdev.payload.cell.secret import _colab_secret
@@ -42,7 +41,8 @@ class Ngrok(Kept):
 
     def prepare(self) -> None:
         """Install pyngrok where it is missing, and keep the token for the keeper."""
-        _install_pyngrok()
+        _install("pyngrok", "9.", "pyngrok>=9,<10")
+        _install("PyYAML", "", "PyYAML")
         token = _ngrok_token(self.given)
         _save("tunnel/ngrok.yml", {"version": 3, "agent": {"authtoken": token}})  # JSON is YAML
 
@@ -142,16 +142,3 @@ def _ngrok_token(given: str) -> str:
         step = "Put one from https://dashboard.ngrok.com into Colab's Secrets (the key icon)."
         raise CellError("There is no ngrok authtoken (NGROK_AUTHTOKEN).", step)
     return token
-
-
-def _install_pyngrok() -> None:
-    for name, major, wanted in (("pyngrok", "9.", "pyngrok>=9,<10"), ("PyYAML", "", "PyYAML")):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            if importlib.metadata.version(name).startswith(major):
-                continue
-        _say("Installing {wanted}, and no other package.", wanted=wanted)
-        done = _run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", wanted])
-        if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["-"])[-1]
-            step = "Try it in another cell."
-            raise CellError("pip cannot install {wanted}: {said}", step, wanted=wanted, said=said)

@@ -1,0 +1,150 @@
+"""The Cloudflare tunnel: the real colab-ssh behind its fences, on a machine that it cannot harm."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from colabdev.commands.cell import render_cell
+from colabdev.payload.cell.core import _wait_for
+from colabdev.remote.destination import parse_connect_string
+from colabdev.remote.sshkey import ensure_key
+from colabdev.store import private_dir
+from tests.support import stub_cloudflared
+from tests.support.nets import Machine, machine
+from tests.support.runtime import connect_string
+
+pytestmark = [
+    pytest.mark.sshd,
+    pytest.mark.slow,
+    pytest.mark.skipif(not importlib.util.find_spec("colab_ssh"), reason="needs colab-ssh"),
+    pytest.mark.skipif(os.getuid() != 0, reason="needs root, for namespaces of its own"),
+]
+
+
+def digest(folder: Path) -> str:
+    """Return a digest of every file below *folder*."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            total.update(f"{path}\0".encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+class Vm:
+    """A throw-away machine: *upper* holds what of /etc was written there."""
+
+    def __init__(self, inside: Machine, folder: Path, upper: Path) -> None:
+        self.inside, self.home, self.upper = inside, folder / "vm", upper
+        self.stubs = folder / "stubs"
+        self.environment = {
+            **os.environ,
+            "HOME": str(self.home),
+            "PATH": f"{self.stubs}:{os.environ['PATH']}",
+            "COLAB_RELEASE_TAG": "release-colab-external_20261101",
+            "COLAB_GPU": "1",
+            "LD_LIBRARY_PATH": "/usr/lib64-nvidia",
+        }
+
+    def cell(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """Run the cell there."""
+        argv = [*self.inside.enter, sys.executable, str(self.home / "cell.py"), *words]
+        environment = {**self.environment, **changes}
+        return subprocess.run(
+            argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+
+    def state(self) -> dict[str, object]:
+        """Return what the keeper last wrote."""
+        return dict(json.loads((self.home / ".colabdev/tunnel/state.json").read_text()))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to cloudflared, by its number in there."""
+        agent = self.state()["agent"]
+        assert isinstance(agent, list)
+        self.inside.run("kill", f"-{number}", str(agent[0]))
+
+
+@contextmanager
+def throw_away(folder: Path) -> Iterator[Vm]:
+    """Lend a machine whose /etc is an overlay, with the cell for cloudflared in its home."""
+    stub_cloudflared.install(folder / "stubs")
+    private_dir(folder / "vm")
+    text = render_cell(ensure_key(), tunnel="cloudflared", root=str(folder / "content"))
+    (folder / "vm" / "cell.py").write_text(text)
+    layers = folder / "layers"
+    layers.mkdir()
+    overlay = f"lowerdir=/etc,upperdir={layers}/top/upper,workdir={layers}/top/work"
+    setup = (
+        f"mount -t tmpfs etc {layers} && mkdir -p {layers}/top/upper {layers}/top/work && "
+        f"mount -t overlay etc -o {overlay} /etc"
+    )
+    with machine(setup) as inside:
+        yield Vm(inside, folder, layers / "top" / "upper")
+
+
+def test_colab_ssh_opens_the_road_and_harms_nothing(folder: Path) -> None:
+    """The tunnel ends at our sshd; sshd's global file is as it was, and nothing else was written.
+
+    A dead cloudflared is replaced, and the next run of the cell names the new host.
+    """
+    before = digest(Path("/etc"))
+    config = Path("/etc/ssh/sshd_config").read_bytes()
+    with throw_away(folder) as vm:
+        ran = vm.cell()
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        text = connect_string(ran.stdout)
+        there = parse_connect_string(text).destination
+        assert (there.via, there.port) == ("cloudflared", 443)
+        assert there.hostname.endswith(".trycloudflare.com")
+        inside = vm.inside.run("cat", "/etc/ssh/sshd_config")
+        assert inside.encode() == config
+        written = vm.inside.run("find", str(vm.upper), "-type", "f", "-printf", "%P\n").split()
+        assert set(written) <= {"hosts", "profile.d/colabdev.sh", "ssh/sshd_config"}
+        assert vm.inside.run("cat", "/etc/shadow").encode() == Path("/etc/shadow").read_bytes()
+        assert "cloudflared-linux-amd64" in (vm.stubs / "wanted").read_text()
+        listening = vm.inside.run("ss", "-Hltn", "sport", "=", ":22").split()
+        assert "127.0.0.1:22" in listening
+        assert len([word for word in listening if word.endswith(":22")]) == 1
+
+        assert connect_string(vm.cell().stdout) == text
+        vm.signal(signal.SIGKILL)
+
+        def moved_on() -> bool:
+            state = vm.state()
+            return state["status"] == "up" and there.hostname not in str(state["address"])
+
+        assert _wait_for(moved_on, 60)
+        moved = parse_connect_string(connect_string(vm.cell().stdout)).destination
+        assert moved.hostname != there.hostname
+        assert "Stopped" in vm.cell("stop").stdout
+    assert digest(Path("/etc")) == before
+
+
+def test_elsewhere_and_beside_another_sshd_it_is_refused(folder: Path) -> None:
+    """Not on a machine that is no Colab VM, and not where port 22 belongs to somebody."""
+    with throw_away(folder) as vm:
+        del vm.environment["COLAB_RELEASE_TAG"]
+        ran = vm.cell()
+        assert ran.returncode == 1
+        assert "on a Colab VM only" in ran.stderr
+        code = (
+            "import socket; held = socket.create_server(('127.0.0.1', 22)); "
+            "print('held', flush=True); input()"
+        )
+        words = [*vm.inside.enter, sys.executable, "-c", code]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            ran = vm.cell(COLAB_RELEASE_TAG="x")
+            other.kill()
+        assert "Port 22 of this machine is taken" in ran.stderr
+        assert len(ran.stderr.strip().split("\n")) == 2
