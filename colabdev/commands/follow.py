@@ -46,8 +46,11 @@ def attend(
     results: Results,
     reporter: Reporter,
     pull: PullOptions,
+    listener: Listener | None = None,
 ) -> RunOutcome:
     """Listen to *job*, which has begun in *results* under its id, until it ends.
+
+    *listener* is one that hears it already, if there is one.
 
     Files that it tells of are brought as *pull* says, all of them before its end is told.
 
@@ -61,8 +64,11 @@ def attend(
     """
     hardware = beside(lambda: _record_hardware(line, job, results.path))
     try:
-        with Harvest(line, job, pull, reporter, attention) as files:
-            end = _listen(line, attention, job, results, files)
+        with (
+            listener or Listener(line, job.id) as heard,
+            Harvest(line, job, pull, reporter, attention) as files,
+        ):
+            end = _listen(heard, attention, job, results, files)
     except (ConnectionLost, ProtocolError) as error:
         raise type(error)(error.message, way_back(job.id)) from error
     except (RemoteFailure, RuntimeGone) as error:
@@ -84,24 +90,23 @@ def way_back(job_id: str) -> str:
 
 
 def _listen(
-    line: Line, attention: Attention, job: Job, results: Results, files: Harvest
+    listener: Listener, attention: Attention, job: Job, results: Results, files: Harvest
 ) -> Exited | None:
     """Show and record each event; return the end, or None when the user left before it."""
-    with Listener(line, job.id) as listener:
-        while not attention.left:
-            if told := listener.next(TICK):
-                position, event = told
-                results.record(job.id, event, position)
-                if isinstance(event, Artifact):
-                    files.want(event)
-                    continue
-                if isinstance(event, Exited):
-                    files.finish()
-                attention.heard(event)
-                if isinstance(event, Exited):
-                    return event
-            files.look()
-            attention.look(job)
+    while not attention.left:
+        if told := listener.next(TICK):
+            position, event = told
+            results.record(job.id, event, position)
+            if isinstance(event, Artifact):
+                files.want(event)
+                continue
+            if isinstance(event, Exited):
+                files.finish()
+            attention.heard(event)
+            if isinstance(event, Exited):
+                return event
+        files.look()
+        attention.look(job)
     return None
 
 

@@ -1,10 +1,11 @@
 """Running a script or a command of a project as a job on a runtime."""
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from colabdev.commands.attention import Attention
+from colabdev.commands.attention import TICK, Attention
 from colabdev.commands.follow import LEFT_RUNNING, RunOutcome, attend, way_back
 from colabdev.commands.pull import PULL_LIMIT, PullOptions
 from colabdev.commands.reporter import Reporter
@@ -14,6 +15,7 @@ from colabdev.errors import ConnectionLost
 from colabdev.jobs.client import new_job_id, start
 from colabdev.jobs.job import LOG_LIMIT, Job, JobSpec, JobState
 from colabdev.jobs.line import RECONNECT_FOR, Line
+from colabdev.jobs.listener import Listener
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
@@ -108,8 +110,10 @@ def follow_job(
         Results() as results,
         Line(runtime, transport, patience=patience) as line,
         Attention(line, reporter) as attention,
+        contextlib.ExitStack() as stack,
     ):
-        job = _submitted(line, attention, spec)
+        listener = None if detach else stack.enter_context(Listener(line, spec.id, spec=spec))
+        job = _submitted(line, attention, spec, listener)
         if job is None:
             reporter.warn("It was left before it was known to have started.", way_back(spec.id))
             unknown = Job(spec.id, spec.name, spec.command, JobState.PENDING, time.time())
@@ -117,7 +121,7 @@ def follow_job(
         results.begin(
             kind, spec.name, runtime.alias, spec.command, spec.code_digest, {}, run_id=job.id
         )
-        if detach:
+        if listener is None:
             results.finish(job.id, RunState.DETACHED, None)
             reporter.done(f"Job {job.id} runs. Listen to it: colabdev attach {job.id}")
             return RunOutcome(job.id, job, 0)
@@ -128,13 +132,22 @@ def follow_job(
             results=results,
             reporter=reporter,
             pull=pull or PullOptions(),
+            listener=listener,
         )
 
 
-def _submitted(line: Line, attention: Attention, spec: JobSpec) -> Job | None:
+def _submitted(
+    line: Line, attention: Attention, spec: JobSpec, listener: Listener | None
+) -> Job | None:
     """Start *spec*, asked anew when the answer was lost; None when the user left meanwhile."""
     try:
-        return attention.wait(lambda: line.persist(lambda transport: start(transport, spec)))
+        if listener is None:
+            return attention.wait(lambda: line.persist(lambda transport: start(transport, spec)))
+        while not attention.left:
+            if job := listener.started(TICK):
+                return job
+            attention.look()
     except ConnectionLost as error:
         hint = f"The job may have started all the same: colabdev attach {spec.id}"
         raise ConnectionLost(error.message, hint) from error
+    return None

@@ -1,6 +1,8 @@
 """Jobs on the far side: started, listened to, listed and cancelled."""
 
+import base64
 import contextlib
+import hashlib
 import json
 import secrets
 import zlib
@@ -11,13 +13,14 @@ from typing import Self
 from colabdev import texts
 from colabdev.errors import JobNotFound, ProtocolError, RemoteFailure
 from colabdev.jobs.job import NOTEBOOK, Dropped, Event, Job, JobSpec
-from colabdev.jobs.wire import Place, read_event, read_job, read_place
+from colabdev.jobs.wire import Place, read_event, read_job, read_place, unpacked_burst
 from colabdev.remote.frames import Conversation, pack
-from colabdev.remote.program import program
+from colabdev.remote.program import bare, program
 from colabdev.remote.transport import Transport
 
 _PROGRAM = "jobs"
 _MOST_JOBS = 10_000
+_LONGEST_WORD = 30_000  # beside the program there is little room in one argument
 
 
 def new_job_id() -> str:
@@ -35,17 +38,65 @@ def start(transport: Transport, spec: JobSpec) -> Job:
         RemoteFailure: it cannot be started; kinds ``command`` (no such program), ``cwd`` (no such
             folder), ``request``, ``start`` and ``storage`` (no records can be written there).
     """
-    names = ["supervisor", "report"]
-    if NOTEBOOK[-1] in spec.command:
-        names.append("notebook")
-    programs = {name: texts.payload(name) for name in names}
-    request = json.dumps({**asdict(spec), "programs": programs}).encode()
-    return _one(_ask(transport, "start", request=zlib.compress(request)), spec.id)
+    asking = _Asking(spec)
+    process = transport.start(program(_PROGRAM, "start", asking.word))
+    try:
+        conversation = Conversation(process, _PROGRAM)
+        job = asking.answered(conversation)
+        _receive(conversation)
+        return job
+    finally:
+        process.close()
+
+
+class _Asking:
+    """The request to start *spec*: its *word* travels with the program that is to heed it.
+
+    Only what must be in no argument list, and what would not fit into one, goes to stdin.
+    """
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._id = spec.id
+        names = ["supervisor", "report"]
+        if NOTEBOOK[-1] in spec.command:
+            names.append("notebook")
+        self._programs = {name: bare(texts.payload(name)) for name in names}
+        digests = {
+            name: hashlib.sha256(text.encode()).hexdigest() for name, text in self._programs.items()
+        }
+        self._packed = zlib.compress(json.dumps({**asdict(spec), "programs": digests}).encode())
+        self.word = base64.b64encode(self._packed).decode()
+        self._on_stdin = bool(spec.env) or len(self.word) > _LONGEST_WORD
+        if self._on_stdin:
+            self.word = "-"
+
+    def answered(self, conversation: Conversation) -> Job:
+        """Say what is asked for besides, and return the job once it runs."""
+        if self._on_stdin:
+            # A program that does not start reads nothing either: the missing greeting says why.
+            with contextlib.suppress(RemoteFailure):
+                conversation.send(b"j", self._packed)
+        conversation.greet()
+        frame = _receive(conversation)
+        if frame and frame[0] == b"n":
+            programs = json.dumps(self._programs).encode()
+            conversation.send(b"p", zlib.compress(programs))
+            frame = _receive(conversation)
+        return _one([read_job(frame[1])] if frame else [], self._id)
 
 
 def follow(transport: Transport, job_id: str, offset: int = 0) -> "Following":
     """Listen to a job from *offset* of its log on, until it has ended."""
     return Following(transport, job_id, offset)
+
+
+def run(transport: Transport, spec: JobSpec) -> "Following":
+    """Start *spec* as `start` does and listen to it from its first byte on, in one request.
+
+    Raises:
+        RemoteFailure: as `start`.
+    """
+    return Following(transport, spec.id, 0, spec)
 
 
 def find(
@@ -94,10 +145,23 @@ class Following(Iterator[tuple[int, Event]]):
     It ends after `Exited`, or early after *stop*, and hangs up by itself then.
     """
 
-    def __init__(self, transport: Transport, job_id: str, offset: int) -> None:
+    job: Job | None = None  # as it was when it was started by us
+
+    def __init__(
+        self, transport: Transport, job_id: str, offset: int, spec: JobSpec | None = None
+    ) -> None:
         self._offset = offset
         self._events = self._converse()
-        self._process = transport.start(program(_PROGRAM, "follow", job_id, str(offset)))
+        asking = _Asking(spec) if spec else None
+        words = ("run", asking.word) if asking else ("follow", job_id, str(offset))
+        self._process = transport.start(program(_PROGRAM, *words))
+        self._conversation = Conversation(self._process, _PROGRAM)
+        if asking:
+            try:
+                self.job = asking.answered(self._conversation)
+            except BaseException:
+                self.close()
+                raise
 
     def __next__(self) -> tuple[int, Event]:
         """Wait for the next event.
@@ -126,10 +190,9 @@ class Following(Iterator[tuple[int, Event]]):
 
     def _converse(self) -> Iterator[tuple[int, Event]]:
         try:
-            conversation = Conversation(self._process, _PROGRAM)
-            conversation.greet()
-            while (frame := _receive(conversation)) is not None:
-                kind, body = frame
+            if not self.job:
+                self._conversation.greet()
+            for kind, body in self._frames():
                 if kind == b"t":  # when the next ones came: of use to `find` alone
                     self._offset += len(pack(kind, body))
                     continue
@@ -141,24 +204,24 @@ class Following(Iterator[tuple[int, Event]]):
         finally:
             self.close()
 
+    def _frames(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the frames of the log, those of a compressed burst one by one."""
+        while (frame := _receive(self._conversation)) is not None:
+            if frame[0] == b"z":
+                yield from unpacked_burst(frame[1])
+            else:
+                yield frame
 
-def _ask(
-    transport: Transport, verb: str, *arguments: str, request: bytes | None = None
-) -> list[Job]:
-    return [read_job(body) for body in _answers(transport, verb, *arguments, request=request)]
+
+def _ask(transport: Transport, verb: str, *arguments: str) -> list[Job]:
+    return [read_job(body) for body in _answers(transport, verb, *arguments)]
 
 
-def _answers(
-    transport: Transport, verb: str, *arguments: str, request: bytes | None = None
-) -> list[bytes]:
+def _answers(transport: Transport, verb: str, *arguments: str) -> list[bytes]:
     """Return the bodies of all frames with which the far side answers."""
     process = transport.start(program(_PROGRAM, verb, *arguments))
     try:
         conversation = Conversation(process, _PROGRAM)
-        if request is not None:
-            # A program that does not start reads nothing either: the missing greeting says why.
-            with contextlib.suppress(RemoteFailure):
-                conversation.send(b"j", request)
         conversation.greet()
         found: list[bytes] = []
         while (frame := _receive(conversation)) is not None:

@@ -6,8 +6,8 @@ import threading
 from typing import Self
 
 from colabdev.errors import ProtocolError
-from colabdev.jobs.client import Following, follow
-from colabdev.jobs.job import Event
+from colabdev.jobs.client import Following, follow, run
+from colabdev.jobs.job import Event, Job, JobSpec
 from colabdev.jobs.line import Line
 from colabdev.remote.transport import Transport
 
@@ -16,12 +16,20 @@ _HANGING_UP = 2.0  # seconds
 
 
 class Listener:
-    """The events of a job from *offset* on, each once and in order, however often *line* breaks."""
+    """The events of a job from *offset* on, each once and in order, however often *line* breaks.
 
-    def __init__(self, line: Line, job_id: str, offset: int = 0) -> None:
+    With *spec* the job is started first, exactly once, and listened to in the same request.
+    """
+
+    def __init__(
+        self, line: Line, job_id: str, offset: int = 0, *, spec: JobSpec | None = None
+    ) -> None:
         self._line = line
         self._job_id = job_id
         self._offset = offset
+        self._spec = spec
+        self._job: Job | None = None
+        self._begun = threading.Event()
         self._following: Following | None = None
         self._inbox: queue.Queue[tuple[int, Event]] = queue.Queue(_BACKLOG)
         self._trouble: BaseException | None = None
@@ -45,12 +53,23 @@ class Listener:
             raise self._trouble
         raise ProtocolError("The far side fell silent before the job's end.")
 
+    def started(self, timeout: float) -> Job | None:
+        """Return the job once it was started, or None after *timeout* seconds.
+
+        Raises:
+            ColabdevError: whatever starting it raised.
+        """
+        self._begun.wait(timeout)
+        if self._job is None and self._over.is_set() and self._trouble:
+            raise self._trouble
+        return self._job
+
     def close(self) -> None:
         """Hang up; on a broken line the thread stays until that is closed."""
         self._left = True
         if self._following:
             self._following.stop()
-        if self._line.broken_since is None:
+        if self._line.broken_since is None and self._begun.is_set() == bool(self._spec):
             self._thread.join(timeout=_HANGING_UP)
         if self._following:
             self._following.close()
@@ -68,12 +87,20 @@ class Listener:
             self._trouble = error
         finally:
             self._over.set()
+            self._begun.set()
 
     def _listen(self, transport: Transport) -> None:
         """Take what is told over *transport*, from where the last one stopped."""
         if self._left:
             return
-        with follow(transport, self._job_id, self._offset) as following:
+        if self._spec and not self._job:
+            # Asked anew when the answer was lost: the id sees to it that one job starts.
+            following = run(transport, self._spec)
+            self._job = following.job
+            self._begun.set()
+        else:
+            following = follow(transport, self._job_id, self._offset)
+        with following:
             self._following = following
             for told in following:
                 self._put(told)

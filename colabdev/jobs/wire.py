@@ -2,6 +2,8 @@
 
 import json
 import re
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar  # what the far side says is JSON: a mapping of anything
@@ -35,6 +37,8 @@ _IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RECORDS = ("env", "check", "note", "done")
 _DEEPEST = 32
+_LARGEST_BURST = 1024 * 1024
+_HEADER = struct.Struct(">cI")
 _SPELLED = ("nan", "inf", "-inf")
 _LARGEST = 2**63 - 1
 _LONGEST = 1e11  # seconds: some three thousand years
@@ -78,6 +82,28 @@ def read_place(body: bytes) -> Place:
         return Place(*(_size(told[name]) for name in ("offset", "skip", "end")))
     except _BAD_WORDS as error:
         raise ProtocolError("The far side names a place that is none.") from error
+
+
+def unpacked_burst(body: bytes) -> list[tuple[bytes, bytes]]:
+    """Return kind and body of the frames that were compressed into *body*.
+
+    Raises:
+        ProtocolError: it is damaged, or larger than any burst.
+    """
+    stream = zlib.decompressobj()
+    frames: list[tuple[bytes, bytes]] = []
+    at = 0
+    try:
+        text = stream.decompress(body, _LARGEST_BURST)
+        while at < len(text):
+            kind, length = _HEADER.unpack_from(text, at)
+            at += _HEADER.size + length
+            frames.append((kind, text[at - length : at]))
+    except (zlib.error, struct.error) as error:
+        raise ProtocolError("A burst of output arrives damaged from the far side.") from error
+    if not stream.eof or at != len(text):
+        raise ProtocolError("A burst of output is larger than agreed, or cut short.")
+    return frames
 
 
 def read_event(kind: bytes, body: bytes, offset: int) -> Event:

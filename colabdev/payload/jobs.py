@@ -1,8 +1,9 @@
 """Start, follow, list and cancel this machine's jobs: commands that outlive the connection.
 
-Verbs: ``start`` (the request as a frame of compressed JSON on stdin), ``follow ID OFFSET``,
-``find ID TAIL AGO`` (where in the log to begin), ``list``, ``cancel ID SIGNAL GRACE``,
-``prune AGO`` and ``boot`` (which life of the machine this is).
+Verbs: ``start REQUEST`` (compressed JSON, as a word, or as a frame on stdin), ``run REQUEST`` (the
+same, and then as ``follow`` from the beginning on), ``follow ID OFFSET``, ``find ID TAIL AGO``
+(where in the log to begin), ``list``, ``cancel ID SIGNAL GRACE``, ``prune AGO`` and ``boot``
+(which life of the machine this is).
 
 A job is the folder ``~/.colabdev/jobs/<id>``: ``spec.json`` (what was asked for), ``state.json``
 (how it stands, by its supervisor), ``report`` (rows the job appends), ``control`` (a FIFO to its
@@ -10,6 +11,7 @@ supervisor) and ``events``, the log: frames just as they go over the wire, in fi
 offset at which each begins. What is older than the first of them has been dropped.
 """
 
+import base64
 import collections
 import contextlib
 import errno
@@ -29,6 +31,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any  # requests and records are JSON: mappings of anything
 
+from colabdev.payload.pace import Pace
+
 HEADER = struct.Struct(">cI")
 IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 SIGNALS = ("INT", "TERM", "KILL")
@@ -36,7 +40,8 @@ MAX_REQUEST = 16 * 1024 * 1024
 MAX_BODY = 64 * 1024
 CHUNK = 256 * 1024  # holds several whole frames
 TICK = 0.02  # seconds between looks at a log that does not grow
-GATHER = 0.005  # seconds in which a burst of frames becomes one message
+IDLE = 0.25  # seconds between looks at one that has not grown for long: it tells when it does
+WORTH = 512  # bytes from which on frames are compressed
 STARTING = 10.0  # seconds that a command has to get going
 
 
@@ -49,8 +54,9 @@ class Failure(Exception):
 
 
 def main(verb: str, *arguments: str) -> int:
-    verbs: dict[str, Callable[..., None]] = {
+    verbs: dict[str, Callable[..., object]] = {
         "start": start,
+        "run": run,
         "follow": follow,
         "find": find,
         "list": list_jobs,
@@ -79,37 +85,48 @@ def main(verb: str, *arguments: str) -> int:
 # The verbs --------------------------------------------------------------------------------------
 
 
-def start() -> None:
-    """Make the job's folder, hand it to a supervisor of its own, and answer once the job runs."""
-    request = read_request()
-    programs = request.pop("programs")
+def run(word: str) -> None:
+    """Start a job as `start` does, and tell of it from its first byte on."""
+    follow(start(word), "0")
+
+
+def start(word: str) -> str:
+    """Make the job's folder, hand it to a supervisor of its own, and answer once the job runs.
+
+    *word* is the request, compressed, or ``-`` where it comes on stdin. The programs it names by
+    their digests are asked for when they are not here yet.
+    """
+    request = read_request(word)
+    programs = here(request.pop("programs"))
     folder = os.path.join(jobs_folder(), request["id"])
-    supervisor = installed("supervisor-{}.py", programs["supervisor"])
-    modules = [
-        os.path.dirname(installed(f"{name}-{{}}/colabdev_{name}.py", programs[name]))
-        for name in ("report", "notebook")
-        if name in programs
-    ]
+    request["modules"] = os.pathsep.join(
+        os.path.dirname(path) for name, path in programs.items() if name != "supervisor"
+    )
     while (control := claim(folder, request)) is None:
         if settled(folder):
             break
     else:
         try:
-            request["modules"] = os.pathsep.join(modules)
-            supervise(supervisor, folder, control, request)
+            supervise(programs["supervisor"], folder, control, request)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)  # what never ran is no job
             raise
         finally:
             os.close(control)
     send(b"j", standing(folder))
+    return str(request["id"])
 
 
 def follow(identifier: str, offset: str) -> None:
-    """Stream the log from *offset* on until the job has ended or stdin has."""
+    """Stream the log from *offset* on until the job has ended or stdin has.
+
+    Frames go as they stand in the log, and a burst of them as one frame ``z``, compressed.
+    """
     folder = existing(identifier)
     position = int(offset)
-    with contextlib.closing(Log(os.path.join(folder, "events"))) as log:
+    pace = Pace()
+    idle = TICK
+    with contextlib.closing(Log(os.path.join(folder, "events"))) as log, bell(folder) as rung:
         if not 0 <= position <= log.end():
             raise Failure("offset", f"The log of job {identifier} has no offset {offset}.")
         ended = gone = False
@@ -120,14 +137,52 @@ def follow(identifier: str, offset: str) -> None:
                 position = begin
             chunk = log.read(position)
             size, ended = whole_frames(chunk)
-            write_all(1, chunk[:size])
+            tell(chunk[:size])
             position += size
             if not size and not alive:
                 message = f"Nobody can say how job {identifier} ended: its supervisor is gone."
                 hint = f"If 'colabdev jobs' says that it still runs: colabdev cancel {identifier}"
                 raise Failure("lost", message, hint)
-            if size < CHUNK // 2 and not ended:
-                gone = asker_gone(GATHER if size else TICK)
+            if ended or size >= CHUNK // 2:
+                continue
+            if size:
+                idle = TICK
+                gone = asker_gone(pace.pause())
+            else:
+                gone = asker_gone(idle, *rung)
+                idle = min(1.1 * idle, IDLE)
+
+
+def tell(frames: bytes) -> None:
+    """Send whole *frames* of the log."""
+    if len(frames) >= WORTH:
+        packed = zlib.compress(frames, 1)
+        if len(packed) < 0.9 * len(frames):
+            send(b"z", packed)
+            return
+    write_all(1, frames)
+
+
+@contextlib.contextmanager
+def bell(folder: str) -> "Iterator[list[int]]":
+    """Lend what becomes readable when the supervisor of *folder* has written, in a list."""
+    name = f"bell-{os.getpid()}"
+    path = os.path.join(folder, name)
+    try:
+        os.mkfifo(path, 0o600)
+        # Open both ways it never comes to an end when the supervisor goes.
+        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except OSError:  # a full disk, a folder that was removed: looks now and then will do
+        yield []
+        return
+    try:
+        with contextlib.suppress(OSError), control_of(folder) as control:
+            os.write(control, f"LISTEN {name}\n".encode())
+        yield [descriptor]
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(OSError):  # the supervisor has taken it away
+            os.unlink(path)
 
 
 def find(identifier: str, tail: str, ago: str) -> None:
@@ -419,16 +474,25 @@ class Log:
 # The protocol -----------------------------------------------------------------------------------
 
 
-def read_request() -> dict[str, Any]:
-    size = HEADER.unpack(read_exactly(HEADER.size))[1]
-    packed = zlib.decompressobj()
-    text = packed.decompress(read_exactly(min(size, MAX_REQUEST)), MAX_REQUEST)
-    if not packed.eof:
-        raise Failure("request", f"The request is larger than {MAX_REQUEST} bytes.")
-    request: dict[str, Any] = json.loads(text)
+def read_request(word: str) -> dict[str, Any]:
+    packed = read_body() if word == "-" else base64.b64decode(word)
+    request: dict[str, Any] = json.loads(unpacked(packed))
     if not IDENTIFIER.fullmatch(request["id"]) or not request["command"]:
         raise Failure("request", "A job needs an id of letters and digits, and a command.")
     return request
+
+
+def read_body() -> bytes:
+    size = HEADER.unpack(read_exactly(HEADER.size))[1]
+    return read_exactly(min(size, MAX_REQUEST))
+
+
+def unpacked(body: bytes) -> bytes:
+    stream = zlib.decompressobj()
+    text = stream.decompress(body, MAX_REQUEST)
+    if not stream.eof:
+        raise Failure("request", f"The request is larger than {MAX_REQUEST} bytes.")
+    return text
 
 
 def read_exactly(size: int) -> bytes:
@@ -456,10 +520,13 @@ def whole_frames(chunk: bytes) -> tuple[int, bool]:
     return at, False
 
 
-def asker_gone(seconds: float) -> bool:
-    """Pause for *seconds*; return at once, and true, when stdin ends."""
-    ready, _, _ = select.select([0], [], [], seconds)
-    return bool(ready) and not os.read(0, 4096)
+def asker_gone(seconds: float, *bells: int) -> bool:
+    """Pause for *seconds*, or until a bell rings; return at once, and true, when stdin ends."""
+    ready, _, _ = select.select([0, *bells], [], [], seconds)
+    for descriptor in bells:
+        if descriptor in ready:
+            os.read(descriptor, MAX_BODY)
+    return 0 in ready and not os.read(0, 4096)
 
 
 def send(kind: bytes, body: bytes) -> None:
@@ -489,16 +556,27 @@ def private(folder: str) -> str:
     return folder
 
 
-def installed(name: str, text: str) -> str:
-    """Return the path of *text* below the payload folder, written there if it was not.
+def here(digests: dict[str, str]) -> dict[str, str]:
+    """Return the paths of the programs with these *digests*, by name, sent for where missing."""
+    paths = {name: place(name, digest) for name, digest in digests.items()}
+    missing = [name for name, path in paths.items() if not os.path.exists(path)]
+    if missing:
+        send(b"n", encode(missing))
+        texts = json.loads(unpacked(read_body()))
+        for name in missing:
+            text = texts[name].encode()
+            if hashlib.sha256(text).hexdigest() != digests[name]:
+                raise Failure("request", f"The program {name} did not arrive as it was sent.")
+            private(os.path.dirname(paths[name]))
+            write_atomic(paths[name], text)
+    return paths
 
-    *name* has its digest filled in: a file there never changes.
-    """
-    path = ours("payload", name.format(hashlib.sha256(text.encode()).hexdigest()[:12]))
-    if not os.path.exists(path):
-        private(os.path.dirname(path))
-        write_atomic(path, text.encode())
-    return path
+
+def place(name: str, digest: str) -> str:
+    """Return where a program lies, its digest in the path: a file there never changes."""
+    if name == "supervisor":
+        return ours("payload", f"{name}-{digest[:12]}.py")
+    return ours("payload", f"{name}-{digest[:12]}", f"colabdev_{name}.py")  # the job imports it
 
 
 def read_json(path: str) -> dict[str, Any]:

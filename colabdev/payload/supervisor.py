@@ -22,15 +22,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any  # requests and records are JSON: mappings of anything
+
+from colabdev.payload.pace import Pace
 
 HEADER = struct.Struct(">cI")
 MAX_BODY = 64 * 1024
 MAX_NOTE = 8 * 1024
 CHUNK = 256 * 1024
 TICK = 0.02  # seconds between looks at what no descriptor announces: the report, the exit
-GATHER = 0.005  # seconds in which a burst of small writes becomes one frame
 LINGER = 0.5  # seconds that a background process may hold the output after the command's end
 MAX_AFTERWARDS = 4 * 1024 * 1024  # bytes taken after the end: more than two pipes can hold
 PATIENCE = 3600  # seconds that a full disk is given to get room after the command's end
@@ -58,7 +59,8 @@ def main(folder: str, control: int) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # an ignored signal would stay ignored in the job
     request = json.loads(sys.stdin.buffer.read())
-    log = Log(os.path.join(folder, "events"), request["log_limit"])
+    bells = Bells(folder)
+    log = Log(os.path.join(folder, "events"), request["log_limit"], bells.ring)
     report = Report(os.path.join(folder, "report"))
     harvest = Harvest(os.path.expanduser(request["cwd"]), request["pull"])
     state = {"pid": os.getpid(), "started": time.time()}
@@ -76,7 +78,7 @@ def main(folder: str, control: int) -> int:
     let_go()
 
     harvest.begin()
-    end = watch(child, control, log, report, harvest)
+    end = watch(child, control, log, report, harvest, bells)
     state.update(end, ended=time.time())
     last = [frame(b"x", encode(end))]
     for _ in range(PATIENCE):
@@ -149,6 +151,7 @@ def watch(
     log: "Log",
     report: "Report",
     harvest: "Harvest",
+    bells: "Bells",
 ) -> dict[str, Any]:
     """Record all that *child* tells until its end, and return how it ended.
 
@@ -158,17 +161,23 @@ def watch(
     outputs = {child.stdout: b"o", child.stderr: b"e"}
     streams = {stream.fileno(): kind for stream, kind in outputs.items() if stream}
     selector = selectors.DefaultSelector()
-    for descriptor in (*streams, control):
+    end = ready_at_end(child.pid)
+    for descriptor in (*streams, control, *end):
         selector.register(descriptor, selectors.EVENT_READ)
     ending = Ending(child.pid)
+    pace = Pace()
     begun = time.monotonic()
     deadline = float("inf")
     afterwards = 0
     while True:
         over = child.poll() is not None  # asked before reading: what it wrote is all there by now
         deadline = min(deadline, time.monotonic() + LINGER) if over else deadline
-        ready = {key.fd for key, _ in selector.select(TICK)}
+        if over and end:
+            selector.unregister(end[0])
+            os.close(end.pop())
+        ready = {key.fd for key, _ in selector.select(0 if over and not streams else TICK)}
         wishes = os.read(control, CHUNK) if control in ready else b""
+        bells.heed(wishes)
         if not over:
             ending.heed(wishes)
         if not log.flush():  # the disk is full: the pipes fill up, and the job waits
@@ -194,7 +203,7 @@ def watch(
         if over and (not streams or (late > 0 and not size) or spent):
             break
         if 0 < size < MAX_BODY // 2:
-            time.sleep(GATHER)
+            time.sleep(pace.pause())
     if ending.asked:
         ending.sweep()
     log.add(*report.rest())
@@ -207,6 +216,42 @@ def watch(
         "cancelled": ending.asked,
         "seconds": seconds,
     }
+
+
+def ready_at_end(process: int) -> list[int]:
+    """Return, in a list, a descriptor that is ready when *process* ends, where there are such."""
+    try:
+        return [os.pidfd_open(process)]
+    except (AttributeError, OSError):  # not Linux, or an old one: the next look will tell
+        return []
+
+
+class Bells:
+    """Those who follow the log, each with a FIFO in *folder* by which it hears that it grew."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._open: list[int] = []
+
+    def heed(self, wishes: bytes) -> None:
+        """Take in who wants to hear; its FIFO needs no name any more then."""
+        for wish in wishes.decode(errors="replace").splitlines():
+            name = wish[len("LISTEN ") :]
+            if wish.startswith("LISTEN ") and "/" not in name:
+                path = os.path.join(self._folder, name)
+                with contextlib.suppress(OSError):  # it has gone meanwhile
+                    self._open.append(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+                    os.unlink(path)
+
+    def ring(self) -> None:
+        for bell in list(self._open):
+            try:
+                os.write(bell, b"!")
+            except BlockingIOError:  # it has not even heard the last thousands
+                continue
+            except OSError:
+                os.close(bell)
+                self._open.remove(bell)
 
 
 class Ending:
@@ -247,12 +292,13 @@ class Ending:
 class Log:
     """The job's log: files named by the offset at which they begin, the oldest dropped in time.
 
-    What the disk does not take yet is kept and tried again.
+    What the disk does not take yet is kept and tried again; *ring* is called when it has grown.
     """
 
-    def __init__(self, folder: str, limit: int) -> None:
+    def __init__(self, folder: str, limit: int, ring: Callable[[], None] = lambda: None) -> None:
         self._folder = folder
         self._limit = limit
+        self._ring = ring
         self._begins = [0]
         self._end = 0
         self._descriptor = self._opened(0)
@@ -273,6 +319,7 @@ class Log:
 
     def flush(self) -> bool:
         """Write what is left; return whether all of it is written."""
+        grew = bool(self._unwritten)
         while self._unwritten:
             try:
                 size = os.write(self._descriptor, self._unwritten)
@@ -280,6 +327,8 @@ class Log:
                 return False
             self._end += size
             del self._unwritten[:size]
+        if grew:
+            self._ring()
         return True
 
     def close(self) -> None:
