@@ -1,6 +1,5 @@
 """What the user has set, and where: flag, environment, project, config.toml or default."""
 
-import difflib
 import enum
 import os
 from collections.abc import Callable, Mapping
@@ -193,6 +192,8 @@ def known_key(name: str, file: "Path | None" = None) -> Key:
     names = [known for known, key in KEYS.items() if not key.project]
     if name in names:
         return KEYS[name]
+    import difflib  # for a mistyped key alone
+
     near = difflib.get_close_matches(name, names, n=1)
     hint = (
         tr("Did you mean {name}?", name=near[0])

@@ -34,7 +34,6 @@ from colabdev.cli.log import Log
 from colabdev.cli.speech import Group, speak
 from colabdev.errors import ColabdevError
 from colabdev.language import LANGUAGES, choose, spoken, tr
-from colabdev.settings import setting
 
 
 @click.group(
@@ -114,6 +113,12 @@ def _language(arguments: Sequence[str]) -> str:
             return following
         if word.startswith("--lang="):
             return word.removeprefix("--lang=")
+    from colabdev import paths
+
+    if not os.environ.get("COLABDEV_LANG") and not paths.config_file().exists():
+        return ""  # nobody has set anything: --help need not load what settings are made of
+    from colabdev.settings import setting
+
     try:
         return setting("lang").value or ""
     except ColabdevError:  # the command that needs settings will say what is wrong with them

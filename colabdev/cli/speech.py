@@ -1,6 +1,5 @@
 """The help of every command in the user's language, and commands that know their neighbours."""
 
-import difflib
 import inspect
 from gettext import gettext
 
@@ -19,6 +18,8 @@ class Group(click.Group):
         try:
             return super().resolve_command(context, words)
         except click.UsageError as error:
+            import difflib  # for a mistyped command alone
+
             near = difflib.get_close_matches(words[0], self.list_commands(context), n=1)
             if near and "?" not in error.format_message():
                 text = gettext("Did you mean {possibility}?").format(possibility=near[0])

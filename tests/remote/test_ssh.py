@@ -212,6 +212,23 @@ def test_answered_keepalives_keep_the_connection(address: ConnectString) -> None
         assert run(transport, ["sh", "-c", "sleep 1.5; echo awake"]).stdout == b"awake\n"
 
 
+def test_a_channel_opened_ahead_spares_a_process_the_wait(address: ConnectString) -> None:
+    """With channels in stock a process starts while the road is silent; each is used once."""
+    with relay_to(address.destination.port) as relay:
+        destination = replace(address.destination, port=relay.port)
+        with _connect(destination) as transport:
+            transport.stock(2)
+            relay.stall()
+            first, second = (transport.start(["echo", word]) for word in ("one", "two"))
+            relay.resume()
+            for process, word in ((first, b"one\n"), (second, b"two\n")):
+                assert process.read() == word
+                process.close()
+            assert run(transport, ["echo", "three"]).stdout == b"three\n"
+            relay.cut()
+            transport.stock(2)  # nobody is there to open any: it says nothing
+
+
 def test_a_killed_server_is_a_lost_connection(
     machine: StartedRuntime, address: ConnectString
 ) -> None:

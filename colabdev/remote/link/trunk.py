@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # paramiko takes a while to load, and the link listens before
 
 _FIRST_PAUSE = 0.5  # seconds
 _LONGEST_PAUSE = 30.0
+_SPARES = 2  # channels opened ahead: a job is followed by two processes at once
 
 
 class Forgotten(Exception):
@@ -61,7 +62,10 @@ class Trunk:
             transport = self._line()
         try:
             if request["do"] == "start":
-                return LentProcess(transport.channel([str(word) for word in request["argv"]]), self)
+                channel = transport.channel([str(word) for word in request["argv"]])
+                # Opening takes a round trip: done now, the next process need not wait for it.
+                threading.Thread(target=transport.stock, args=(_SPARES,), daemon=True).start()
+                return LentProcess(channel, self)
             port = int(request["port"]) or self._port_of_sshd(transport)
             return LentTunnel(transport.tunnel(port))
         except LoginRefused:

@@ -1,5 +1,6 @@
 """A connection over SSH with its processes, behind the seam of `colabdev.remote.transport`."""
 
+import collections
 import contextlib
 import shlex
 import threading
@@ -74,6 +75,7 @@ class SSHTransport:
         self._client = client
         self._login = login  # until its answer has come
         self._beginning = threading.Lock()
+        self._spares: collections.deque[Any] = collections.deque()
 
     @classmethod
     def connect(
@@ -113,9 +115,27 @@ class SSHTransport:
             channel = self._start_with_login(command) if self._login else None
         if channel is None:
             with translated(self._way.destination, self._client):
-                channel = self._client.open_session(timeout=self._way.timeout)
+                channel = self._spare() or self._client.open_session(timeout=self._way.timeout)
                 request_run(self._client, channel.remote_chanid, command)
         return channel
+
+    def stock(self, count: int) -> None:
+        """Open channels ahead until *count* are there: a process then need not wait for its own.
+
+        A far side that opens no more is left in peace: the next `start` will hear of it.
+        """
+        with contextlib.suppress(*FOREIGN):
+            while self.is_alive() and not self._login and len(self._spares) < count:
+                self._spares.append(self._client.open_session(timeout=self._way.timeout))
+
+    def _spare(self) -> Any:
+        """Return a channel that was opened ahead and is open still, None when there is none."""
+        with contextlib.suppress(IndexError):
+            while True:
+                channel = self._spares.popleft()
+                if not channel.closed and not channel.eof_received:
+                    return channel
+        return None
 
     def tunnel(self, port: int) -> Any:
         """Return a channel to *port* of the far side's own loopback.
