@@ -43,8 +43,10 @@ def code(
     opened = open_editor(
         path, alias, console, editor=editor, install=install, write_settings=not no_settings
     )
-    text = f"{opened.editor}: {opened.path} on {opened.alias}" if opened.opened else opened.link
-    console.result(opened, text)
+    if opened.opened or console.as_json:
+        console.result(opened, f"{opened.editor}: {opened.path} on {opened.alias}")
+    elif opened.link:
+        click.echo(opened.link)  # in one piece, however narrow the terminal is: it will be copied
     return 0 if opened.opened else 1
 
 

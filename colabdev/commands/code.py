@@ -66,14 +66,22 @@ def code(
     remote = None if runtime.destination is None else runtime.alias
     url = link(editors[0], remote, where) if remote else ""
     if found is None:
+        names = ", ".join(editor.title for editor in editors)
         reporter.warn(
-            tr("There is no {editor} on this computer.", editor=_titles(editors)),
-            _without_editor(url),
+            tr("None of these is on this computer: {names}.", names=names),
+            tr("Where one is installed, open this link:")
+            if url
+            else tr("Install one, or say which with --editor."),
         )
         return Opened(runtime.alias, where, "", "", (), url, False)
     url = link(found.editor, remote, where) if remote else ""
     if remote and found.windows:
         raise _windows(found)
+    if remote and not (project_root(Path.cwd().resolve()) / ".colabdev").exists():
+        reporter.warn(
+            tr("This project has never been synced, so there may be nothing to see."),
+            tr("Send it: colabdev sync"),
+        )
     if remote:
         _extension(found, reporter, install=install)
         _platform(found.editor, system, remote, reporter, write=write_settings)
@@ -182,10 +190,6 @@ def _call(command: list[str], limit: float) -> "subprocess.CompletedProcess[str]
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
-
-
-def _titles(editors: tuple[Editor, ...]) -> str:
-    return ", ".join(editor.title for editor in editors)
 
 
 def _without_editor(url: str) -> str:

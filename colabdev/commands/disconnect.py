@@ -2,7 +2,9 @@
 
 from colabdev import paths
 from colabdev.commands.reporter import Reporter
+from colabdev.editor.settings import forget_everywhere
 from colabdev.errors import ConfigError, InputError
+from colabdev.language import tr
 from colabdev.remote import sshconfig
 from colabdev.remote.runtime import Registry, Runtime
 
@@ -32,9 +34,19 @@ def disconnect(alias: str | None, reporter: Reporter) -> Runtime | None:
     else:
         reporter.done(f"There is no runtime {alias or ''}".rstrip() + ", so nothing is to be done.")
     sshconfig.write_ssh_files(registry)
+    if gone is not None:
+        _take_out_of_editors(gone.alias, reporter)
     if not known:
         _take_out_include(reporter)
     return gone
+
+
+def _take_out_of_editors(alias: str, reporter: Reporter) -> None:
+    try:
+        for path in forget_everywhere([alias]):
+            reporter.done(tr("{path} no longer names {alias}.", path=path, alias=alias))
+    except ConfigError as error:  # what is left behind says of an unknown host that it runs Linux
+        reporter.warn(error.message)
 
 
 def _take_out_include(reporter: Reporter) -> None:

@@ -10,9 +10,7 @@ from colabdev import paths
 from colabdev.commands import completion
 from colabdev.commands.local import take_down
 from colabdev.commands.reporter import Reporter
-from colabdev.editor.editors import EDITORS
-from colabdev.editor.find import this_system
-from colabdev.editor.settings import forget_platform, settings_file
+from colabdev.editor.settings import forget_everywhere
 from colabdev.errors import ColabdevError, ConfigError
 from colabdev.language import tr
 from colabdev.remote import sshconfig
@@ -50,7 +48,7 @@ def uninstall(reporter: Reporter) -> Removed:
     edited = [
         *_edited(reporter, lambda: [paths.user_ssh_config()] * sshconfig.remove_include()),
         *_edited(reporter, completion.remove),
-        *_edited(reporter, lambda: _editors(known)),
+        *_edited(reporter, lambda: forget_everywhere(known)),
     ]
     gone = _own_files()
     for place in gone:
@@ -79,17 +77,6 @@ def _edited(reporter: Reporter, change: Callable[[], list[Path]]) -> list[Path]:
     except ColabdevError as error:
         reporter.warn(error.message, tr("Take out colabdev's line yourself."))
         return []
-
-
-def _editors(aliases: list[str]) -> list[Path]:
-    system = this_system()
-    changed = []
-    for editor in EDITORS:
-        place = settings_file(system, editor)
-        found = [place and forget_platform(Path(place), editor, alias) for alias in aliases]
-        if any(found):
-            changed.append(Path(place))
-    return changed
 
 
 def _own_files() -> list[Path]:

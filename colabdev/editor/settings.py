@@ -6,8 +6,8 @@ import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from colabdev.editor.editors import Editor
-from colabdev.editor.find import System
+from colabdev.editor.editors import EDITORS, Editor
+from colabdev.editor.find import System, this_system
 from colabdev.editor.jsonc import CannotEditError, snippet, with_entry, without_entry
 from colabdev.errors import ConfigError
 from colabdev.language import tr
@@ -48,7 +48,7 @@ def note_platform(path: Path, editor: Editor, alias: str) -> bool:
     Raises:
         ConfigError: the file cannot be read, changed safely, or written.
     """
-    return _rewrite(path, lambda text: with_entry(text, setting(editor, alias), _LINUX))
+    return _rewrite(path, lambda text: with_entry(text, setting(editor, alias), _LINUX), keep=True)
 
 
 def forget_platform(path: Path, editor: Editor, alias: str) -> bool:
@@ -59,10 +59,29 @@ def forget_platform(path: Path, editor: Editor, alias: str) -> bool:
     """
     if not path.exists():
         return False
-    return _rewrite(path, lambda text: without_entry(text, setting(editor, alias), _LINUX))
+    changed = _rewrite(path, lambda text: without_entry(text, setting(editor, alias), _LINUX))
+    backup = path.with_name(path.name + BACKUP)
+    if changed and backup.exists() and backup.read_bytes() == path.read_bytes():
+        backup.unlink()  # all is as it was before us
+    return changed
 
 
-def _rewrite(path: Path, change: Callable[[str], str]) -> bool:
+def forget_everywhere(aliases: Sequence[str]) -> list[Path]:
+    """Take *aliases* out of the settings of every editor here; return the files that changed.
+
+    Raises:
+        ConfigError: as `note_platform` does.
+    """
+    system = this_system()
+    changed = []
+    for editor in EDITORS:
+        path = Path(settings_file(system, editor))
+        if any(forget_platform(path, editor, alias) for alias in aliases):
+            changed.append(path)
+    return changed
+
+
+def _rewrite(path: Path, change: Callable[[str], str], *, keep: bool = False) -> bool:
     target = Path(os.path.realpath(path))
     try:
         old = target.read_bytes() if target.exists() else b""
@@ -74,7 +93,8 @@ def _rewrite(path: Path, change: Callable[[str], str]) -> bool:
             mode = stat.S_IMODE(target.stat().st_mode)
             if not mode & stat.S_IWUSR:
                 raise _untouched(path, tr("it is read-only"))
-            write_atomic(target.with_name(target.name + BACKUP), old, mode=mode)
+            if keep:
+                write_atomic(path.with_name(path.name + BACKUP), old, mode=mode)
         else:
             mode = 0o600
             target.parent.mkdir(parents=True, exist_ok=True)

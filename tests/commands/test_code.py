@@ -83,6 +83,26 @@ def test_settings_keep_what_stands_there(home: Path, project: Path, editor: Path
     assert file.read_bytes() == after
 
 
+def test_disconnect_takes_it_out_again(home: Path, project: Path, editor: Path) -> None:
+    """The alias leaves the settings with its runtime, and the copy goes that is needed no more."""
+    file = home / ".config" / "Code" / "User" / "settings.json"
+    file.parent.mkdir(parents=True)
+    before = b'{\n  "a": 1 // mine\n}\n'
+    file.write_bytes(before)
+    colabdev("code", cwd=project)
+    assert b'"colab"' in file.read_bytes()
+    assert colabdev("disconnect", "colab", cwd=project).returncode == 0
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_project_that_was_never_synced_is_told(project: Path, editor: Path) -> None:
+    """An empty window needs an explanation before it opens."""
+    assert b"colabdev sync" in colabdev("code", cwd=project).stderr
+    (project / ".colabdev").mkdir()
+    assert b"colabdev sync" not in colabdev("code", cwd=project).stderr
+
+
 @pytest.mark.parametrize("words", [("--no-settings",), ()])
 def test_settings_are_left_alone(
     home: Path, project: Path, editor: Path, words: tuple[str, ...]
