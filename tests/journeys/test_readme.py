@@ -1,0 +1,77 @@
+"""README, followed word for word on an empty home."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# What README shows and a test cannot follow, and why.
+EXEMPT = {
+    "cell --copy": "needs a clipboard",
+    "connect 'colabdev://root@0.tcp.ngrok.io:12345?key=...'": "needs Colab",
+    "status": "shown with Colab; 'status --json' is followed",
+    "doctor": "shown with Colab; has tests of its own",
+    "code": "opens an editor",
+    "shell": "owns the terminal",
+    "exercises start": "followed in the course's own journey",
+    "exercises run dot-mm-matmul": "takes its time",
+    "exercises results dot-mm-matmul": "needs the measurement before it",
+}
+
+
+def _blocks(name: str) -> list[tuple[bool, list[str]]]:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    found = re.findall(r"^(<!-- tested -->\n)?```\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    return [(bool(mark), lines.splitlines()) for mark, lines in found]
+
+
+def _bare(line: str) -> str:
+    return re.sub(r"\s+# .*", "", line).strip()
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md"])
+def test_every_command_is_followed_or_exempt_with_a_reason(name: str) -> None:
+    """A command of README stands in a block that a test runs, or in the list of exceptions."""
+    for tested, lines in _blocks(name):
+        for line in map(_bare, lines):
+            if line.startswith("colabdev ") and not tested:
+                assert line.removeprefix("colabdev ") in EXEMPT, line
+
+
+@pytest.mark.sshd
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md"])
+def test_readme_followed_word_for_word(name: str, folder: Path) -> None:
+    """Each marked block, run by a shell on an empty home, ends well at every line."""
+    env = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONUTF8": "1",
+    }
+    for place, (tested, lines) in enumerate(_blocks(name)):
+        if not tested:
+            continue
+        at = folder / str(place)
+        at.mkdir()
+        script = "set -e\n" + "\n".join(lines) + "\n"
+        try:
+            done = subprocess.run(
+                ["bash", "-xc", script],
+                cwd=at,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=500,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr[-3000:]
+        finally:
+            if any("up --local" in line for line in lines):
+                again = ["colabdev", "down", "--yes"]
+                subprocess.run(again, env=env, capture_output=True, check=False)

@@ -1,0 +1,79 @@
+"""The documents say what there is."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("name", ["colab.md", "colab.ko.md"])
+def test_every_step_of_the_note_has_its_row(name: str) -> None:
+    """R01 to R15 stand there once each, in order, with a command or a word for none."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (R\d\d) \|.*\| (.+) \|$", text, re.MULTILINE)
+    assert [row[0] for row in rows] == [f"R{number:02}" for number in range(1, 16)]
+    assert all(row[1].strip() for row in rows)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative link of a page names a file that is there."""
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_command_that_is_shown_exists() -> None:
+    """The first words of each command shown in README and docs name a command or a subcommand."""
+    code = (
+        "from colabdev.cli.main import cli\n"
+        "for name, command in cli.commands.items(): print(name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    known = set(done.stdout.split())
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        spans = re.findall(r"`colabdev ([^`\n]+)`", text)
+        for block in re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            spans += re.findall(r"^\$? ?colabdev ([^\n#]+)", block, re.MULTILINE)
+        for span in spans:
+            words = [] if span.startswith("-") else span.split()
+            assert not words or words[0].rstrip(",") in known, f"{page.name}: colabdev {span}"
+
+
+def test_the_options_that_readme_shows_exist() -> None:
+    """Each --option of a colabdev line in README's blocks is one of that command's own."""
+    code = (
+        "import sys\nfrom colabdev.cli.main import cli\n"
+        "def walk(command, path):\n"
+        "    print(path, *[o for p in command.params for o in p.opts], '--help')\n"
+        "    for name, one in getattr(command, 'commands', {}).items():\n"
+        "        walk(one, f'{path}/{name}')\n"
+        "for name, one in cli.commands.items(): walk(one, name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    options = {line.split()[0]: set(line.split()[1:]) for line in done.stdout.splitlines()}
+    checked = 0
+    for name in ("README.md", "README.ko.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for block in re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            for line in re.findall(r"^colabdev ([^\n]+)", block, re.MULTILINE):
+                words = shlex.split(line, comments=True)
+                path = words[0]
+                if len(words) > 1 and f"{path}/{words[1]}" in options:
+                    path = f"{path}/{words[1]}"
+                for word in words[1:]:
+                    if word == "--" or word.endswith(".py"):
+                        break
+                    if word.startswith("-"):
+                        assert word.split("=")[0] in options[path], f"{name}: {line}"
+                        checked += 1
+                    elif path == "run" and words[words.index(word) - 1] == "-m":
+                        break
+    assert checked > 10
