@@ -144,7 +144,7 @@ class Console:
     def _emit_event(self, event: Event) -> None:
         from dataclasses import asdict
 
-        from colabdev.jobs.job import Artifact, Exited, Metric, Output, Record
+        from colabdev.jobs.job import Artifact, Exited, GpuSample, Metric, Output, Record
 
         match event:
             case Output():
@@ -158,6 +158,8 @@ class Console:
                 self._emit("record", kind=event.kind, fields=_plain(event.fields))
             case Artifact():
                 self._emit("artifact", **asdict(event))
+            case GpuSample():
+                self._emit("gpu", **asdict(event))
             case Exited():
                 self._emit("exited", **asdict(event))
 

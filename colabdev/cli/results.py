@@ -10,7 +10,7 @@ from colabdev.cli.options import job_ids, json_option, pass_console
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from colabdev.results.run import Run
+    from colabdev.results.run import GpuUse, Run
 
 
 @click.group()
@@ -87,7 +87,7 @@ def show(console: Console, run: str) -> None:
     if console.as_json:
         console.result(found)
         return
-    console.result(None, _headline(found))
+    console.result(None, "\n".join((_headline(found), *map(_gpu_line, found.gpus))))
     console.table(
         [
             {
@@ -114,6 +114,20 @@ def hardware(facts: "Mapping[str, object]") -> str:
     if isinstance(gpu, dict) and gpu.get("name"):
         return str(gpu["name"])
     return f"CPU, {facts['cpus']} cores" if facts.get("cpus") else "unknown"
+
+
+def _gpu_line(use: "GpuUse") -> str:
+    """Say how busy a GPU was while the run ran."""
+    from colabdev.sync.report import size_text
+
+    parts = []
+    if use.mean_use is not None:
+        parts.append(f"{use.mean_use:.0f} % busy (at most {use.most_use:.0f} %)")
+    if use.peak_memory is not None:
+        parts.append(f"peak memory {size_text(use.peak_memory)}")
+    if use.mean_power is not None:
+        parts.append(f"{use.mean_power:.0f} W")
+    return f"GPU {use.gpu}: {', '.join(parts) or 'it tells nothing'} ({use.samples} samples)"
 
 
 def _headline(run: "Run") -> str:

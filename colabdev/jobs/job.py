@@ -139,6 +139,20 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuSample:
+    """How busy the GPU number *gpu* was at a *time* of the far clock, None for what it hides.
+
+    *use* in per cent of the time, *memory* in bytes, *power* in watts.
+    """
+
+    gpu: int
+    time: float
+    use: float | None = None
+    memory: int | None = None
+    power: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """What was told here is gone: *size* bytes of the log, the oldest, beyond its limit."""
 
@@ -164,4 +178,4 @@ class Exited:
         return JobState.FAILED if self.code else JobState.SUCCEEDED
 
 
-Event = Output | Metric | Record | Artifact | Dropped | Exited
+Event = Output | Metric | Record | Artifact | GpuSample | Dropped | Exited

@@ -14,6 +14,7 @@ from colabdev.jobs.job import (
     Dropped,
     Event,
     Exited,
+    GpuSample,
     Job,
     JobState,
     Metric,
@@ -118,6 +119,8 @@ def read_event(kind: bytes, body: bytes, offset: int) -> Event:
         return _row(body)
     if kind == b"a":
         return _artifact(body)
+    if kind == b"g":
+        return _gpu_sample(body)
     if kind == b"d":
         return _dropped(body)
     if kind == b"x":
@@ -179,6 +182,20 @@ def _artifact(body: bytes) -> Artifact:
         return Artifact(_text(told["path"]), told["digest"], _size(told["size"]))
     except _BAD_WORDS as error:
         raise ProtocolError("The far side tells of a file in words we do not know.") from error
+
+
+def _gpu_sample(body: bytes) -> GpuSample:
+    try:
+        told = json.loads(body)
+        return GpuSample(
+            gpu=_size(told["gpu"]),
+            time=_time(told["time"]),
+            use=_if_told(_time, told["use"]),
+            memory=_if_told(_size, told["memory"]),
+            power=_if_told(_time, told["power"]),
+        )
+    except _BAD_WORDS as error:
+        raise ProtocolError("The far side tells of a GPU in words we do not know.") from error
 
 
 def _dropped(body: bytes) -> Dropped:

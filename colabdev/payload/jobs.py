@@ -510,7 +510,7 @@ def whole_frames(chunk: bytes) -> tuple[int, bool]:
     at = 0
     while at + HEADER.size <= len(chunk):
         kind, length = HEADER.unpack_from(chunk, at)
-        if kind not in b"toemax" or length > MAX_BODY:
+        if kind not in b"toemaxg" or length > MAX_BODY:
             raise Failure("log", "The job's log is damaged.")
         if at + HEADER.size + length > len(chunk):
             break

@@ -4,7 +4,8 @@
 the job's FIFO open as descriptor CONTROL; it answers ``{}`` once the command runs, else an error
 record. The log is made of frames (a kind byte, four bytes of length, the body): ``t`` the time
 (seconds since 1970) from which on the next ones came, ``o`` stdout, ``e`` stderr, ``m`` a report
-row, ``a`` a file that was asked for and is complete, and at last ``x``, the exit.
+row, ``a`` a file that was asked for and is complete, ``g`` how busy a GPU is, and at last ``x``,
+the exit.
 """
 
 import contextlib
@@ -42,6 +43,13 @@ LONGEST_PAUSE = 30.0
 SETTLED = 1.0  # seconds without a change after which a file counts as complete
 MOST_FILES = 10_000  # that are looked at
 LADDER = ("INT", "TERM", "KILL")
+SAMPLE = 5  # seconds between two samples of a GPU
+GPU_QUERY = (
+    "nvidia-smi",
+    "--query-gpu=index,utilization.gpu,memory.used,power.draw",
+    "--format=csv,noheader,nounits",
+    f"--loop={SAMPLE}",
+)
 
 State = tuple[int, int, int]  # inode, size and time of a file
 
@@ -78,7 +86,8 @@ def main(folder: str, control: int) -> int:
     let_go()
 
     harvest.begin()
-    end = watch(child, control, log, report, harvest, bells)
+    with contextlib.closing(Gpus()) as gpus:
+        end = watch(child, control, log, report, harvest, bells, gpus)
     state.update(end, ended=time.time())
     last = [frame(b"x", encode(end))]
     for _ in range(PATIENCE):
@@ -152,6 +161,7 @@ def watch(
     report: "Report",
     harvest: "Harvest",
     bells: "Bells",
+    gpus: "Gpus",
 ) -> dict[str, Any]:
     """Record all that *child* tells until its end, and return how it ended.
 
@@ -187,6 +197,7 @@ def watch(
             continue
         frames = report.rows()  # first, so that a row written before a line is told before it
         frames += harvest.ripe()
+        frames += gpus.samples()
         size = 0
         for descriptor in sorted(ready & streams.keys()):
             data = os.read(descriptor, MAX_BODY)
@@ -383,6 +394,63 @@ class Report:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+class Gpus:
+    """What nvidia-smi tells of each GPU every few seconds, as frames; nothing where it is not."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._begun = b""
+        with contextlib.suppress(OSError):
+            self._process = subprocess.Popen(
+                GPU_QUERY,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            assert self._process.stdout, "opened with PIPE"
+            os.set_blocking(self._process.stdout.fileno(), False)
+
+    def samples(self) -> list[bytes]:
+        """Return what it told since."""
+        if not self._process or not self._process.stdout:
+            return []
+        try:
+            data = os.read(self._process.stdout.fileno(), MAX_BODY)
+        except BlockingIOError:
+            return []
+        if not data:  # it has ended, as it does at once where there is a driver and no GPU
+            self.close()
+            return []
+        *lines, self._begun = (self._begun + data).split(b"\n")
+        self._begun = self._begun[-MAX_NOTE:]
+        return [frame(b"g", encode(sample)) for line in lines if (sample := gpu_sample(line))]
+
+    def close(self) -> None:
+        if self._process:
+            self._process.kill()
+            with self._process:  # closes the pipe, and waits for it
+                self._process = None
+
+
+def gpu_sample(line: bytes) -> "dict[str, Any] | None":
+    """Return what a line of nvidia-smi tells: use in per cent, memory in bytes, power in watts."""
+    words = [word.strip() for word in line.decode(errors="replace").split(",")]
+    if len(words) != 4 or not words[0].isdigit():
+        return None
+    use, memory, power = map(number, words[1:])
+    size = None if memory is None else int(memory * 2**20)
+    return {"gpu": int(words[0]), "time": time.time(), "use": use, "memory": size, "power": power}
+
+
+def number(word: str) -> "float | None":
+    """Return the number that *word* is; some GPUs say ``[N/A]`` instead."""
+    try:
+        value = float(word)
+    except ValueError:
+        return None
+    return value if 0 <= value < 1e9 else None
 
 
 class Harvest:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any  # hardware is what the machine says of itself, as JSON
 
-from colabdev.jobs.job import Artifact, Metric, Record
+from colabdev.jobs.job import Artifact, GpuSample, Metric, Record
 
 
 class RunState(enum.StrEnum):
@@ -25,12 +25,27 @@ class RunState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class GpuUse:
+    """How busy the GPU number *gpu* was during a run, from so many *samples*.
+
+    *mean_use* and *most_use* in per cent, *peak_memory* in bytes, *mean_power* in watts.
+    """
+
+    gpu: int
+    samples: int
+    mean_use: float | None
+    most_use: float | None
+    peak_memory: int | None
+    mean_power: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution of *command* on the runtime *alias*, whose *hardware* explains its numbers.
 
     *id* is the job's own; *kind* is ``run`` or ``exercise``; *started* and *ended* are seconds
-    since 1970 by this laptop's clock. A list of runs leaves out *metrics*, *records* and
-    *artifacts*, of which *metric_count* tells the number of the first.
+    since 1970 by this laptop's clock. A list of runs leaves out *metrics*, whose number is
+    *metric_count*, and all that follows them; *gpus* sums up the *gpu_samples*.
     """
 
     id: str
@@ -48,3 +63,5 @@ class Run:
     metrics: tuple[Metric, ...] = ()
     records: tuple[Record, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    gpus: tuple[GpuUse, ...] = ()
+    gpu_samples: tuple[GpuSample, ...] = ()

@@ -64,6 +64,20 @@ _MIGRATIONS: Sequence[Sequence[str]] = (
         )
         """,
     ),
+    (
+        """
+        CREATE TABLE gpu_samples (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            position INTEGER,
+            gpu INTEGER NOT NULL,
+            time REAL NOT NULL,
+            use REAL,
+            memory INTEGER,
+            power REAL,
+            UNIQUE (run, position)
+        )
+        """,
+    ),
 )
 
 VERSION = len(_MIGRATIONS)

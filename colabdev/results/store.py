@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Self  # rows and hardware hold anything that JSON does
 
@@ -15,12 +15,18 @@ import filelock
 
 from colabdev import paths
 from colabdev.errors import ConfigError, InputError
-from colabdev.jobs.job import Artifact, Event, Metric, Record
+from colabdev.jobs.job import Artifact, Event, GpuSample, Metric, Record
 from colabdev.results import schema
-from colabdev.results.run import Run, RunState
+from colabdev.results.run import GpuUse, Run, RunState
 from colabdev.store import locked, private_dir
 
 _METRIC_FIELDS = tuple(field.name for field in fields(Metric))
+_SAMPLE_FIELDS = tuple(field.name for field in fields(GpuSample))
+_GPUS = """
+    SELECT gpu, COUNT(*) AS samples, AVG(use) AS mean_use, MAX(use) AS most_use,
+        MAX(memory) AS peak_memory, AVG(power) AS mean_power
+    FROM gpu_samples WHERE run = ? GROUP BY gpu ORDER BY gpu
+"""
 _RUNS = """
     SELECT *, (SELECT COUNT(*) FROM metrics WHERE run = runs.id) AS metric_count FROM runs
 """
@@ -102,6 +108,8 @@ class Results:
             case Artifact(path, digest, size):
                 row = {"path": path, "digest": digest, "size": size}
                 self._insert("artifacts", {"run": run_id, "position": position, **row})
+            case GpuSample():
+                self._insert("gpu_samples", {"run": run_id, "position": position, **asdict(event)})
 
     def finish(
         self, run_id: str, state: str, exit_code: int | None, *, seconds: float | None = None
@@ -206,6 +214,11 @@ class Results:
             run["artifacts"] = tuple(
                 Artifact(found["path"], found["digest"], found["size"])
                 for found in self._parts("artifacts", row["id"])
+            )
+            run["gpus"] = tuple(GpuUse(**dict(use)) for use in self._select(_GPUS, (row["id"],)))
+            run["gpu_samples"] = tuple(
+                GpuSample(**{name: found[name] for name in _SAMPLE_FIELDS})
+                for found in self._parts("gpu_samples", row["id"])
             )
         return Run(**run)
 

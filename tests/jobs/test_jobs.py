@@ -7,16 +7,30 @@ import resource
 import shutil
 import stat
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import psutil
 import pytest
 
 from colabdev.errors import JobNotFound, RemoteFailure
-from colabdev.jobs.client import Following, cancel, follow, jobs, new_job_id, start
-from colabdev.jobs.job import Event, Exited, Job, JobSpec, JobState, Metric, Output, Record
+from colabdev.jobs.client import Following, cancel, follow, jobs, new_job_id, run, start
+from colabdev.jobs.job import (
+    Event,
+    Exited,
+    GpuSample,
+    Job,
+    JobSpec,
+    JobState,
+    Metric,
+    Output,
+    Record,
+)
+from colabdev.remote.program import program
+from colabdev.remote.transport import Process, Transport
+from colabdev.results.store import Results
 from tests.support.actions import noise_bytes
 from tests.support.far import Far, far_side, output, run_job, spec, until
 
@@ -469,3 +483,100 @@ def _group_of(process: psutil.Process) -> int | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else os.getpgid(process.pid)
     except (psutil.NoSuchProcess, ProcessLookupError):
         return None
+
+
+@dataclass
+class Counting:
+    """A transport that counts the processes it starts."""
+
+    inner: Transport
+    count: int = 0
+
+    def start(self, argv: Sequence[str]) -> Process:
+        self.count += 1
+        return self.inner.start(argv)
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+@pytest.mark.parametrize("env", [{}, {"TOKEN": "s3cret"}])
+def test_one_request_starts_a_job_and_listens_to_it(far: Far, env: dict[str, str]) -> None:
+    """From submit to the exit code it is one process there, with and without an environment."""
+    job = spec("noise", "1", "200000", env=env)
+    with far.connect() as inner:
+        transport = Counting(inner)
+        with run(transport, job) as following:
+            assert following.job
+            assert following.job.id == job.id
+            events = [event for _, event in following]
+    assert transport.count == 1
+    assert isinstance(events[-1], Exited)
+    for stream in ("stdout", "stderr"):
+        assert output(events, stream) == noise_bytes("1", "200000", stream)
+
+
+def test_a_lost_answer_is_asked_for_again_in_the_same_words(far: Far, home: Path) -> None:
+    """The whole request repeated: the same job from its first byte on, and one start."""
+    trace = home / "trace"
+    job = spec("numbers", "1", "20", str(trace), "0")
+    with far.connect() as transport:
+        for _ in range(2):
+            with run(transport, job) as following:
+                events = [event for _, event in following]
+            assert output(events, "stdout") == b"".join(b"out %d\n" % n for n in range(20))
+    assert trace.read_text() == "started\n"
+
+
+def test_a_burst_travels_compressed(far: Far) -> None:
+    """Many short lines need a fraction of their bytes on the wire, and arrive as they were."""
+    script = "for n in range(100000): print('line', n)"
+    job = JobSpec(new_job_id(), ("python", "-c", script), "~", "burst")
+    with far.connect() as transport:
+        start(transport, job)
+        until(lambda: jobs(transport)[0].state.ended)
+        process = transport.start(program("jobs", "follow", job.id, "0"))
+        told = bytearray()
+        while chunk := process.read():
+            told += chunk
+        process.close()
+        with follow(transport, job.id) as following:
+            events = [event for _, event in following]
+    text = "".join(f"line {n}\n" for n in range(100000)).encode()
+    assert output(events, "stdout") == text
+    assert len(told) < len(text) / 3
+
+
+def test_gpus_are_sampled_while_a_job_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nvidia-smi tells comes as events, hidden figures as None; it ends with the job."""
+    stand_in = home / "bin" / "nvidia-smi"
+    stand_in.parent.mkdir()
+    stand_in.write_text(
+        "#!/bin/sh\n"
+        "echo No devices were found\n"
+        "while :; do echo '0, 40, 1000, 50.5'; echo '1, [N/A], 2, [N/A]'; sleep 0.05; done\n"
+    )
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}")
+    gate = home / "gate"
+    with far_side("local", home) as far, far.connect() as transport:
+        job = spec("gate", str(gate))
+        with Results() as results, run(transport, job) as following:
+            results.begin("run", "gate", "here", ("gate",), "", {}, run_id=job.id)
+            for position, event in following:
+                results.record(job.id, event, position)
+                if isinstance(event, GpuSample) and event.gpu == 1:
+                    assert (event.use, event.memory, event.power) == (None, 2 * 2**20, None)
+                    gate.touch()
+            first, second = results.run(job.id).gpus
+            samples = results.run(job.id).gpu_samples
+    assert (first.mean_use, first.most_use, first.mean_power) == (40, 40, 50.5)
+    assert first.peak_memory == 1000 * 2**20
+    assert (second.mean_use, second.peak_memory) == (None, 2 * 2**20)
+    assert len(samples) == first.samples + second.samples
