@@ -155,16 +155,13 @@ def pull(
 
 
 def _sync(console: Console, project: "Path", alias: str | None, options: "Options") -> None:
-    from colabdev.commands.sync import sync_project
-    from colabdev.remote.reach import reach
+    from colabdev.commands.sync import Dial, sync_project
     from colabdev.remote.runtime import Registry
     from colabdev.sync.report import plan_lines
 
     runtime = Registry().get(alias)
-    with console.step(f"Connecting to {runtime.alias}"):
-        transport = reach(runtime)
-    with transport:
-        report = sync_project(project, runtime, transport, console, options=options)
+    with Dial(runtime) as dial:
+        report = sync_project(project, runtime, dial, console, options=options)
     console.result(report, "\n".join((*plan_lines(report), report.summary())))
 
 

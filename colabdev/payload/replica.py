@@ -4,7 +4,7 @@ Run as a program it serves the laptop in frames (one byte kind, four bytes lengt
 hello line. Bodies are compressed JSON, but for the contents:
 
     laptop                      here
-    q  {"root", "rules", "known"}
+    q  {"root", "rules", "known", "push"}
                            ->
                            <-   s [row, ...] ...     S {"problems": [[path, why], ...],
                                                         "now", "same"}
@@ -20,12 +20,17 @@ Contents are frames again, compressed (z) or raw (r): x [path, expected row] tak
 p [row, expected row or null] puts something, of a file followed by c bytes ... and f digest
 (empty: forget this one). A row is [path, kind, size, mtime_ns, ctime_ns, executable, target]; "now"
 is this machine's clock in the same unit. Where the digest *known* is that of the whole listing, no
-row is sent, and "same" is true. Contents are staged, and only when the last of them has
+row is sent, and "same" is true. With *push* contents follow the request at once, up to a ".": they
+are for the tree that is known, and where the listing is another one they are let go by. The
+first of what the laptop says may come as an argument of the program, in base64: it saves a round
+trip. Contents are staged, and only when the last of them has
 arrived whole are they moved into place.
 """
 
+import base64
 import contextlib
 import errno
+import io
 import json
 import os
 import re
@@ -122,7 +127,18 @@ __all__ = [
 ]
 
 
-def _receive(source: BinaryIO) -> tuple[bytes, bytes]:
+class _Source:
+    """What the laptop says: *first*, which came with the program, and then what follows."""
+
+    def __init__(self, first: bytes, rest: BinaryIO) -> None:
+        self._first = io.BytesIO(first)
+        self._rest = rest
+
+    def read(self, size: int) -> bytes:
+        return (self._first.read(size) or self._rest.read(size)) if size else b""
+
+
+def _receive(source: _Source) -> tuple[bytes, bytes]:
     header = source.read(HEADER.size)
     if len(header) == HEADER.size:
         kind, length = HEADER.unpack(header)
@@ -139,16 +155,19 @@ def _send(sink: BinaryIO, kind: bytes, body: bytes) -> None:
     sink.flush()
 
 
-def _request(source: BinaryIO) -> tuple[str, Rules, str]:
+def _request(source: _Source) -> tuple[str, Rules, str, bool]:
     kind, body = _receive(source)
     request = unpack_json(body)
     root = request["root"]
     if kind != b"q" or not isinstance(root, str) or not os.path.isabs(root):
         raise damaged("it asks for no absolute folder")
-    return root, Rules(request["rules"]), str(request.get("known", ""))
+    known, push = str(request.get("known", "")), request.get("push") is True
+    return root, Rules(request["rules"]), known, push
 
 
-def _serve(source: BinaryIO, sink: BinaryIO, root: str, rules: Rules, known: str) -> None:
+def _serve(
+    source: _Source, sink: BinaryIO, root: str, rules: Rules, known: str, push: bool
+) -> None:
     _make_root(root)
     sweep(root)
     problems: list[list[str]] = []
@@ -165,6 +184,9 @@ def _serve(source: BinaryIO, sink: BinaryIO, root: str, rules: Rules, known: str
     if len(problems) > BATCH:  # what is not told of would look as if it had been taken away
         raise Failure("unreadable", f"{len(problems)} paths in {root} cannot be read there.")
     _send(sink, b"S", pack_json({"problems": problems, "now": time.time_ns(), "same": same}))
+    if push and (problems or not same):
+        while _receive(source)[0] != b".":
+            pass  # it was meant for another tree than there is
     with contextlib.ExitStack() as opened:
         stage = None
         kind = b""
@@ -230,13 +252,14 @@ def _translated(error: Exception, root: str) -> Failure:
 
 def main() -> int:
     """Serve one sync over stdin and stdout."""
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    sink = sys.stdout.buffer
     sink.write(b"\0colabdev replica 1\n")
     root = ""
     try:
         try:
-            root, rules, known = _request(source)
-            _serve(source, sink, root, rules, known)
+            source = _Source(base64.b64decode("".join(sys.argv[1:])), sys.stdin.buffer)
+            root, rules, known, push = _request(source)
+            _serve(source, sink, root, rules, known, push)
             return 0
         except BrokenPipeError:
             raise

@@ -44,9 +44,13 @@ class Archive:
             self._set_aside(error.message)
         except (ValueError, TypeError, KeyError) as error:
             self._set_aside(f"{path} is damaged: {error}.")
+        self._saved = (dict(self.entries), dict(self.listing))
 
     def save(self) -> None:
-        """Write the entries in one step and forget the machines not seen for longest."""
+        """Write what changed in one step and forget the machines not seen for longest."""
+        if self._path.exists() and self._saved == (self.entries, self.listing):
+            return
+        self._saved = (dict(self.entries), dict(self.listing))
         lines = [
             [to_row(path, agreed.here), to_row(path, agreed.there), agreed.digest]
             for path, agreed in self.entries.items()

@@ -3,11 +3,13 @@
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from colabdev.errors import InputError, ProtocolError
+from colabdev.errors import InputError, ProtocolError, SyncHalted
+from colabdev.payload import replica as wire
+from colabdev.payload.replica import Frame
 from colabdev.remote.transport import Transport
 from colabdev.sync.archive import Archive, open_archive
 from colabdev.sync.contents import Contents, Meter, Progress, Sent
@@ -17,7 +19,7 @@ from colabdev.sync.oneway import flipped, only_sent, overwritten, part_of
 from colabdev.sync.options import LIMIT as LIMIT
 from colabdev.sync.options import Mode, Options
 from colabdev.sync.reconcile import Agreed, Change, Digests, Limit, Plan, reconcile
-from colabdev.sync.replica import LocalReplica, Outcome, RemoteReplica, Replica
+from colabdev.sync.replica import MAX_PUSH, LocalReplica, Outcome, RemoteReplica, Replica
 from colabdev.sync.report import Planned, SyncReport
 from colabdev.sync.safety import check_deletions, check_not_emptied, checked_project
 from colabdev.sync.settings import project_settings
@@ -32,7 +34,7 @@ _NO_LIMIT = 1 << 62
 
 def sync(
     project: Path,
-    transport: Transport,
+    transport: Transport | Callable[[], Transport],
     remote_root: str,
     *,
     peer: str,
@@ -45,7 +47,8 @@ def sync(
 
     Nothing is overwritten or deleted on either side but what both agreed on last. *progress*
     hears bytes done and in all, *wait* is in seconds (for another sync of the same project),
-    *now* in nanoseconds since 1970.
+    *now* in nanoseconds since 1970. A *transport* that is still being opened may be given as what
+    waits for it: the project is looked at first.
 
     Raises:
         InputError: *project* is no folder to sync.
@@ -56,8 +59,10 @@ def sync(
     root = checked_project(project)
     with open_archive(root, peer, remote_root, wait=wait) as archive:
         sync_ = _Sync(root, archive, options or Options(), now)
-        with RemoteReplica(transport, remote_root, archive.listing) as there:
-            sync_.look(there)
+        push = sync_.guess()
+        opened = transport() if callable(transport) else transport
+        with RemoteReplica(opened, remote_root, archive.listing) as there:
+            sync_.look(there, push)
             sync_.decide(there)
             if not sync_.is_dry:
                 sync_.carry_out(there, progress)
@@ -93,19 +98,52 @@ class _Sync:
         self._fetched: _Carried | None = None
         self._sent: _Carried | None = None
         self._current: dict[str, Agreed] = {}  # what both sides hold now
+        self._digests: dict[str, str] = {}  # of files here
+        self._guessed: _Carried | None = None
 
-    def look(self, there: Replica) -> None:
-        self._remote = there.snapshot(self._rules)
+    def guess(self) -> list[Frame]:
+        """Return what has to be sent if the runtime holds what it held last, if that is little.
+
+        It then goes along with the question whether it does, which saves a round trip.
+        """
+        if self.is_dry or not self._archive.listing:
+            return []
+        self._remote = Snapshot(self._archive.listing)
+        pieces: list[Frame] = []
+        with contextlib.suppress(InputError, SyncHalted):  # they are met again, and told, below
+            self._check_not_emptied()
+            self.decide(None)
+            plan = self._plan
+            sizes = sum(_size(change) + 100 for change in plan.send)
+            if plan.send and not (plan.fetch or plan.ask_there) and sizes < 10 * MAX_PUSH:
+                contents = self._here.contents(plan.send, self._limit, Meter())
+                pieces = list(wire.pieces(contents.frames()))
+                if sum(len(body) for _, body in pieces) > MAX_PUSH:
+                    return []
+                self._guessed = _Carried(contents)
+        return pieces
+
+    def look(self, there: RemoteReplica, push: Sequence[Frame] = ()) -> None:
+        self._remote = there.snapshot(self._rules, push)
+        if there.took is not None:
+            assert self._guessed, "something was pushed"
+            self._sent = _accounted(self._guessed.contents, there.took)
+        self._check_not_emptied()
+
+    def _check_not_emptied(self) -> None:
         if not self._options.named:
             count = len(self._archive.entries)
             check_not_emptied(self._root, self._local, self._remote, count, self._options.mode)
 
-    def decide(self, there: Replica) -> None:
+    def decide(self, there: Replica | None) -> None:
         """Reconcile, with the digests without which that cannot be finished."""
-        plan = self._reconcile()
-        if plan.ask_here or plan.ask_there:
-            known = Digests(self._here.digests(plan.ask_here), there.digests(plan.ask_there))
-            plan = self._reconcile(known)
+        if self._sent:
+            return  # done as guessed
+        plan = self._reconcile(Digests(self._digests))
+        if plan.ask_here or (plan.ask_there and there):
+            self._digests |= self._here.digests(plan.ask_here)
+            asked = there.digests(plan.ask_there) if there else {}
+            plan = self._reconcile(Digests(self._digests, asked))
         plan = self._directed(plan)
         named = bool(self._options.named)
         screen(plan, self._local.entries, self._rules, Disk.of(self._root), named=named)
@@ -158,8 +196,9 @@ class _Sync:
                 pair = became and sent.entry and (became, self._there_seen(sent.entry))
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
             archive.save()
-        if plan.send:
+        if plan.send and not self._sent:
             self._sent = _carry(self._here, there, plan.send, self._limit, meter)
+        if self._sent:
             for path, sent, became in _done(self._sent):
                 if became:
                     archive.listing[path] = became
@@ -235,7 +274,11 @@ def _carry(
     """Carry *changes* from one side to the other and hold it to account for every one of them."""
     contents = source.contents(changes, most, meter)
     with contextlib.closing(contents.frames()) as frames:
-        outcomes = {outcome.path: outcome for outcome in target.apply(frames)}
+        return _accounted(contents, target.apply(frames))
+
+
+def _accounted(contents: Contents, told: Iterable[Outcome]) -> _Carried:
+    outcomes = {outcome.path: outcome for outcome in told}
     if outcomes.keys() != contents.sent.keys() or any(
         outcome.state == "done" and (outcome.entry is None) != (contents.sent[path].entry is None)
         for path, outcome in outcomes.items()

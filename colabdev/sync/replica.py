@@ -1,5 +1,6 @@
 """The two sides of a sync behind one seam: a directory of this machine, or one elsewhere."""
 
+import base64
 import contextlib
 import hashlib
 import os
@@ -13,9 +14,9 @@ from typing import Any, Literal, Protocol, get_args  # frames hold JSON: anythin
 from colabdev.errors import ProtocolError, RemoteFailure, SyncHalted
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
-from colabdev.remote.frames import Conversation
+from colabdev.remote.frames import Conversation, pack
 from colabdev.remote.program import program
-from colabdev.remote.transport import Transport
+from colabdev.remote.transport import Process, Transport
 from colabdev.sync.contents import (
     Contents,
     LocalContents,
@@ -29,6 +30,9 @@ from colabdev.sync.reconcile import Change, Limit
 from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, from_rows, parse_row, to_row
 
 _MAX_LISTING = 2 * wire.MAX_JSON
+# What may travel as an argument of the far program: with that, it stays below Linux's 128 KiB.
+_IN_ARGUMENT = 60_000
+MAX_PUSH = 40_000  # bytes of pieces that may go along with the first question
 State = Literal["done", "changed", "refused", "kept"]
 
 
@@ -121,28 +125,51 @@ class RemoteReplica:
     def __init__(
         self, transport: Transport, root: str, known: Mapping[str, Entry] | None = None
     ) -> None:
+        self._transport = transport
         self._root = root
         self._known = known or {}
-        self._process = transport.start(program("replica"))
-        self._conversation = Conversation(self._process, "replica")
+        self._digest = ""
+        if known:
+            rows = (to_row(path, entry) for path, entry in known.items())
+            self._digest = wire.digest_of_rows(rows)
+        self._process: Process | None = None
+        self._opened: Conversation | None = None
+        self.took: list[Outcome] | None = None
 
-    def snapshot(self, rules: wire.Rules) -> Snapshot:
-        # The request follows the program at once: no round trip for its hello.
-        rows = [to_row(path, entry) for path, entry in self._known.items()]
-        known = wire.digest_of_rows(rows) if rows else ""
-        request = {"root": self._root, "rules": rules.levels, "known": known}
-        with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
-            self._conversation.send(b"q", wire.pack_json(request))
+    def snapshot(self, rules: wire.Rules, push: Sequence[Frame] = ()) -> Snapshot:
+        """List the tree; *push* are pieces for it as it is known, sent along with the question.
+
+        If it is still so, *took* holds what became of them; if not, they were not looked at.
+        """
+        self._ask(rules, push)
         self._conversation.greet()
         problems: list[Left] = []
         end: dict[str, Any] = {}
         with _checked():
             entries: Mapping[str, Entry] = from_rows(self._rows(problems, end))
-            if known and end.get("same") is True:
+            if self._known and end.get("same") is True:
                 if entries:
                     raise ValueError("it lists files that are said to be known")
                 entries = self._known
+                if push and not problems:
+                    self.took = self._outcomes()
             return Snapshot(entries, tuple(problems), int(end["now"]))
+
+    def _ask(self, rules: wire.Rules, push: Sequence[Frame]) -> None:
+        """Start the far program; what fits travels with it, and saves a round trip."""
+        request = {"root": self._root, "rules": rules.levels, "known": self._digest}
+        if push:
+            pushed = b"".join(pack(*piece) for piece in (*push, (b".", b"")))
+            whole = pack(b"q", wire.pack_json({**request, "push": True})) + pushed
+        else:
+            whole = pack(b"q", wire.pack_json(request))
+        first = base64.b64encode(whole).decode()
+        arguments = [first] if len(first) <= _IN_ARGUMENT else []
+        self._process = self._transport.start(program("replica", *arguments))
+        self._opened = Conversation(self._process, "replica")
+        if not arguments:
+            with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
+                self._process.write(whole)
 
     def _rows(self, problems: list[Left], end: dict[str, Any]) -> Iterator[Any]:
         count = size = 0
@@ -186,22 +213,31 @@ class RemoteReplica:
             if error.kind == "stdin":  # it reads no more: it has said why before it ended
                 self._conversation.receive()
             raise
-        outcomes: list[Outcome] = []
         with _checked():
-            while True:
-                kind, body = self._conversation.receive()
-                if kind == b".":
-                    return outcomes
-                rows = wire.unpack_json(body)
-                if kind != b"a" or not rows or len(outcomes) > wire.MAX_ENTRIES:
-                    raise ValueError("its list of outcomes has no end")
-                outcomes += [_outcome(row) for row in rows]
+            return self._outcomes()
+
+    @property
+    def _conversation(self) -> Conversation:
+        assert self._opened, "the snapshot comes first"
+        return self._opened
+
+    def _outcomes(self) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        while True:
+            kind, body = self._conversation.receive()
+            if kind == b".":
+                return outcomes
+            rows = wire.unpack_json(body)
+            if kind != b"a" or not rows or len(outcomes) > wire.MAX_ENTRIES:
+                raise ValueError("its list of outcomes has no end")
+            outcomes += [_outcome(row) for row in rows]
 
     def __enter__(self) -> "RemoteReplica":
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._process.close()
+        if self._process:
+            self._process.close()
 
 
 class RemoteContents:

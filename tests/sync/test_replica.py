@@ -189,7 +189,6 @@ PRELUDE = (
     "    assert receive() == b'g'\n"
     "    send(b'r', contents); send(b'G', pack(left)); drain_to_end()\n"
     "out.write(b'\\0colabdev replica 1\\n')\n"
-    "receive()\n"
 )
 
 LIES = {
