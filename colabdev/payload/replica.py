@@ -10,7 +10,7 @@ hello line. Bodies are compressed JSON, but for the contents:
                                                         "now", "same"}
     d  [path, ...]         ->
                            <-   D {path: digest}
-    g  [[path, most], ...] ->
+    g  [[path, most, base], ...] ->
                            <-   z or r  contents ...     G [[path, why it did not come], ...]
     z or r  contents ...   ->
     .                      ->
@@ -18,13 +18,15 @@ hello line. Bodies are compressed JSON, but for the contents:
 
 Contents are frames again, compressed (z) or raw (r): x [path, expected row] takes something away;
 p [row, expected row or null] puts something, of a file followed by c bytes ... and f digest
-(empty: forget this one). A row is [path, kind, size, mtime_ns, ctime_ns, executable, target]; "now"
-is this machine's clock in the same unit. Where the digest *known* is that of the whole listing, no
-row is sent, and "same" is true. With *push* contents follow the request at once, up to a ".": they
-are for the tree that is known, and where the listing is another one they are let go by. The
-first of what the laptop says may come as an argument of the program, in base64: it saves a round
-trip. Contents are staged, and only when the last of them has
-arrived whole are they moved into place.
+(empty: forget this one). A put whose p says true besides takes the blocks that k names (start,
+size) from what it replaces; "base" are the marks of such blocks in base64.
+
+A row is [path, kind, size, mtime_ns, ctime_ns, executable, target]; "now" is this machine's clock
+in the same unit. Where the digest *known* is that of the whole listing, no row is sent, and "same"
+is true. With *push* contents follow the request at once, up to a ".": they are for the tree that
+is known, and where the listing is another one they are let go by. The first of what the laptop
+says may come as an argument of the program, in base64: it saves a round trip. Contents are staged,
+and only when the last of them has arrived whole are they moved into place.
 """
 
 import base64
@@ -58,9 +60,15 @@ from colabdev.payload.frames import (
     unpacked,
 )
 from colabdev.payload.sending import (
+    BLOCK,
+    LARGE,
+    MARK,
+    SPAN,
     TRIES,
     Unreadable,
     file_frames,
+    mark,
+    marks_of,
 )
 from colabdev.payload.stage import (
     FULL,
@@ -88,14 +96,18 @@ from colabdev.payload.tree import (
 # The laptop takes what it shares with this program from here.
 __all__ = [
     "BATCH",
+    "BLOCK",
     "CHUNK",
     "FULL",
     "HEADER",
+    "LARGE",
+    "MARK",
     "MAX_ENTRIES",
     "MAX_FRAME",
     "MAX_JSON",
     "MAX_PATH",
     "NEVER",
+    "SPAN",
     "STATE",
     "TRIES",
     "Failure",
@@ -116,6 +128,8 @@ __all__ = [
     "leads_out",
     "load_json",
     "make_row",
+    "mark",
+    "marks_of",
     "open_file",
     "pack_json",
     "pieces",
@@ -196,7 +210,7 @@ def _serve(
                 asked = [path for path in unpack_json(body) if path in files]
                 _send(sink, b"D", pack_json({path: digest_of(root, files[path]) for path in asked}))
             elif kind == b"g":
-                wanted = [(path, most) for path, most in unpack_json(body) if path in files]
+                wanted = [one for one in unpack_json(body) if one[0] in files]
                 left: list[list[str]] = []
                 for piece in pieces(_contents(root, wanted, left)):
                     _send(sink, *piece)
@@ -217,11 +231,11 @@ def _serve(
 
 
 def _contents(
-    root: str, wanted: Iterable[tuple[str, int]], left: list[list[str]]
+    root: str, wanted: Iterable[tuple[str, int, str]], left: list[list[str]]
 ) -> Iterator[Frame]:
-    for path, most in wanted:
+    for path, most, base in wanted:
         try:
-            yield from file_frames(root, path, most)
+            yield from file_frames(root, path, most, base=base64.b64decode(base))
         except Unreadable as error:
             left.append([path, str(error)])
 

@@ -9,7 +9,8 @@ import stat
 from collections.abc import Iterator
 from typing import Any, BinaryIO  # JSON is anything until it has been checked
 
-from colabdev.payload.frames import damaged, load_json
+from colabdev.payload.frames import CHUNK, damaged, load_json
+from colabdev.payload.sending import SPAN
 from colabdev.payload.tree import Row, check_row, leads_out, make_row, why_unsafe
 
 STATE = ".colabdev"
@@ -90,6 +91,11 @@ class Folder:
         opened = os.open(self.at(name), flags, 0o666, dir_fd=self.descriptor)
         return os.fdopen(opened, "wb")
 
+    def open(self, name: str) -> BinaryIO:
+        """Open the file *name* for reading: not through a link, and without waiting at a pipe."""
+        flags = os.O_RDONLY | _NO_FOLLOW | _PLAIN | getattr(os, "O_NONBLOCK", 0)
+        return os.fdopen(os.open(self.at(name), flags, dir_fd=self.descriptor), "rb", 0)
+
     def remove(self, name: str, is_folder: bool = False) -> None:
         """Take away the file or link *name*, or the folder if nothing is in it."""
         if is_folder:
@@ -114,6 +120,8 @@ class Stage:
         self._puts: list[tuple[Row, Row | None, str]] = []
         self._takes: list[tuple[str, Row]] = []
         self._open: tuple[Row, Row | None, str, BinaryIO, Any] | None = None
+        self._base: BinaryIO | None = None  # what the open file takes blocks from
+        self._lost: list[str] = []  # whose base was not what it was taken for
         name = f"stage-{secrets.token_hex(8)}"
         with contextlib.ExitStack() as opened:
             self._root = opened.enter_context(Folder(root, by_path))
@@ -130,6 +138,7 @@ class Stage:
         """Remove the stage with whatever is left in it."""
         if self._open:
             self._open[3].close()
+        self._leave_base()
         self._opened.close()
 
     def take(self, kind: bytes, body: bytes) -> None:
@@ -145,6 +154,8 @@ class Stage:
             self._open[4].update(body)
             if self._open[3].tell() > self._open[0][2]:
                 raise damaged("more came of a file than was announced")
+        elif kind == b"k" and self._open:
+            self._copy(*SPAN.unpack(body))
         elif kind == b"f" and self._open:
             self._end(body)
         elif kind == b"x" and not self._open:
@@ -163,11 +174,13 @@ class Stage:
         return row
 
     def _begin(self, header: Any) -> None:
-        announced, expected = header
+        announced, expected, *more = header
         row = self._checked(announced)
         name = str(len(self._puts))
         if row[1] == "f":
             self._open = (row, expected, name, self._stage.create(name), hashlib.sha256())
+            if more == [True]:
+                self._enter_base(row[0], expected)
             return
         if row[1] == "l":
             if leads_out(row[0], row[6]):
@@ -175,14 +188,57 @@ class Stage:
             os.symlink(row[6], self._stage.at(name), dir_fd=self._stage.descriptor)
         self._puts.append((row, expected, name))
 
+    def _enter_base(self, path: str, expected: Row | None) -> None:
+        """Open what stands at *path*, if it is what is *expected*, to take blocks from it."""
+        folder, _, name = path.rpartition("/")
+        with contextlib.suppress(OSError), self._root.reach(folder) as parent:
+            stream = parent.open(name)
+            if make_row(path, os.fstat(stream.fileno())) == expected:
+                self._base = stream
+            else:
+                stream.close()
+        if self._base is None:
+            self._lost.append(path)
+
+    def _leave_base(self) -> None:
+        if self._base:
+            self._base.close()
+        self._base = None
+
+    def _copy(self, start: int, size: int) -> None:
+        """Take *size* bytes from *start* on of what stands there already."""
+        assert self._open, "take() looked"
+        row, _, _, stream, digest = self._open
+        if start != stream.tell() or size > row[2] - start:
+            raise damaged("more came of a file than was announced")
+        if self._base is None:
+            if row[0] not in self._lost:
+                raise damaged("a file takes blocks from nothing")
+            stream.seek(start + size)
+            return
+        self._base.seek(start)
+        while size and (chunk := self._base.read(min(CHUNK, size))):
+            stream.write(chunk)
+            digest.update(chunk)
+            size -= len(chunk)
+        if size:
+            self._lost.append(row[0])
+            stream.seek(size, os.SEEK_CUR)
+
     def _end(self, announced: bytes) -> None:
         assert self._open, "take() looked"
         row, expected, name, stream, digest = self._open
         self._open = None
+        based = self._base is not None or row[0] in self._lost
+        self._leave_base()
         with stream:
             size = stream.tell()
-        if not announced:
+        if not announced or (based and (row[0] in self._lost or announced != digest.digest())):
             self._stage.remove(name)
+            if announced and row[0] not in self._lost:
+                self._lost.append(row[0])
+            elif not announced and row[0] in self._lost:
+                self._lost.remove(row[0])
         elif size != row[2] or announced != digest.digest():
             raise damaged(f"{row[0][:200]!r} did not arrive as it was sent")
         else:
@@ -201,6 +257,8 @@ class Stage:
             raise damaged("the contents end inside a file")
         for path, expected in sorted(self._takes, key=lambda take: take[0], reverse=True):
             yield [path, *self._change(path, expected, None)]
+        for path in self._lost:
+            yield [path, "changed", None, _CHANGED]
         for row, before, name in self._puts:
             yield [row[0], *self._change(row[0], before, (row, name))]
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -46,15 +46,28 @@ class Contents(Protocol):
 
     sent: dict[str, Sent]
     skipped: list[Left]
+    marks: dict[str, bytes]  # of the blocks of large files, where they were seen
 
     def frames(self) -> Generator[Frame]:
         """Yield the frames of every change, those of files last."""
 
 
 class LocalContents:
-    """The contents of *changes* as they stand in the tree at *root* on this machine."""
+    """The contents of *changes* as they stand in the tree at *root* on this machine.
 
-    def __init__(self, root: Path, changes: Iterable[Change], most: Limit, meter: Meter) -> None:
+    *bases* are the marks of the blocks of what stands in their place on the other side.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        changes: Iterable[Change],
+        most: Limit,
+        meter: Meter,
+        bases: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._bases = bases or {}
+        self.marks: dict[str, bytes] = {}
         self.sent: dict[str, Sent] = {}
         self.skipped: list[Left] = []
         self._root = os.fspath(root)
@@ -71,15 +84,20 @@ class LocalContents:
         expected = to_row(change.path, change.expected) if change.expected else None
         bit = change.entry.executable if change.entry else None
         most = self._most(change.path)
-        frames = wire.file_frames(self._root, change.path, most, expected, bit)
+        base = self._bases.get(change.path, b"")
+        frames = wire.file_frames(self._root, change.path, most, expected, bit, base)
         try:
             while True:
                 kind, body = next(frames)
                 yield kind, body
                 if kind == b"c":
                     self._meter.advance(len(body))
+                elif kind == b"k":
+                    self._meter.advance(wire.SPAN.unpack(body)[1])
         except StopIteration as end:
-            row, digest = end.value
+            row, digest, marks = end.value
+            if marks:
+                self.marks[change.path] = marks
             self.sent[change.path] = Sent(parse_row(row)[1], digest)
         except wire.Unreadable as error:
             self.skipped.append(Left(change.path, str(error)))
@@ -103,9 +121,12 @@ def files_of(changes: Iterable[Change]) -> list[Change]:
     return [change for change in changes if change.entry and change.entry.kind is Kind.FILE]
 
 
-def header(row: wire.Row, expected: wire.Row | None) -> Frame:
-    """Return the frame that announces *row* in the place of what is *expected*."""
-    return b"p", _dumped([row, expected])
+def header(row: wire.Row, expected: wire.Row | None, based: bool = False) -> Frame:
+    """Return the frame that announces *row* in the place of what is *expected*.
+
+    What is *based* takes blocks from it.
+    """
+    return b"p", _dumped([row, expected, based])
 
 
 def _dumped(value: object) -> bytes:

@@ -12,6 +12,7 @@ from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
 from colabdev.remote.transport import Transport
 from colabdev.sync.archive import Archive, open_archive
+from colabdev.sync.blocks import Blocks
 from colabdev.sync.contents import Contents, Meter, Progress, Sent
 from colabdev.sync.ignore import ProjectRules, chooser
 from colabdev.sync.incoming import Disk, screen
@@ -23,7 +24,7 @@ from colabdev.sync.replica import MAX_PUSH, LocalReplica, Outcome, RemoteReplica
 from colabdev.sync.report import Planned, SyncReport
 from colabdev.sync.safety import check_deletions, check_not_emptied, checked_project
 from colabdev.sync.settings import project_settings
-from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, shown
+from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, shown, to_row
 
 # Within this time of a write another one may bear the same times: a laptop's disk may be FAT,
 # which counts in two seconds; a runtime is Linux, whose clock for files ticks every few ms.
@@ -92,6 +93,7 @@ class _Sync:
         self._chosen = chooser(options.named)
         self._is_large = chooser(project_settings(root).large)
         self._here = LocalReplica(root)
+        self._blocks = Blocks(root)
         self._local = self._here.snapshot(self._rules)
         self._remote = Snapshot()
         self._plan = Plan()
@@ -183,6 +185,8 @@ class _Sync:
             archive.entries.pop(path, None)
         for path, agreed in plan.agreed.items():
             base = archive.entries.get(path)
+            if not base and agreed.here.size >= wire.LARGE:
+                self._blocks.learn(to_row(path, agreed.here), agreed.digest)
             mine, theirs = agreed.here, agreed.there
             if not base or mine != base.here:
                 mine = self._here_seen(mine)
@@ -191,13 +195,18 @@ class _Sync:
             self._agree(path, Agreed(mine, theirs, agreed.digest))
         meter = Meter(sum(map(_size, (*plan.fetch, *plan.send))), progress)
         if plan.fetch:
-            self._fetched = _carry(there, self._here, plan.fetch, self._limit, meter)
+            bases = {change.path: self._base(change, here=True) for change in plan.fetch}
+            self._fetched = _carry(there, self._here, plan.fetch, self._limit, meter, bases)
             for path, sent, became in _done(self._fetched):
+                if became:
+                    self._blocks.learn(to_row(path, became), sent.digest)
                 pair = became and sent.entry and (became, self._there_seen(sent.entry))
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
             archive.save()
         if plan.send and not self._sent:
-            self._sent = _carry(self._here, there, plan.send, self._limit, meter)
+            bases = {change.path: self._base(change, here=False) for change in plan.send}
+            self._sent = _carry(self._here, there, plan.send, self._limit, meter, bases)
+            self._remember_blocks(self._sent)
         if self._sent:
             for path, sent, became in _done(self._sent):
                 if became:
@@ -207,6 +216,25 @@ class _Sync:
                 pair = became and sent.entry and (self._here_seen(sent.entry), became)
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
         archive.save()
+
+    def _base(self, change: Change, *, here: bool) -> bytes:
+        """Return the marks of the blocks that stand where *change* goes, if it is worth it."""
+        entry, stands = change.entry, change.expected
+        if not entry or not stands or min(entry.size, stands.size) < wire.LARGE:
+            return b""
+        agreed = self._archive.entries.get(change.path)
+        if agreed and stands == (agreed.here if here else agreed.there):
+            marks = self._blocks.recall(agreed.digest)
+            if marks or not here:
+                return marks
+        return wire.marks_of(str(self._root), to_row(change.path, stands)) if here else b""
+
+    def _remember_blocks(self, carried: _Carried) -> None:
+        for path, marks in carried.contents.marks.items():
+            if carried.outcomes[path].state == "done":
+                self._blocks.remember(carried.contents.sent[path].digest, marks)
+            elif agreed := self._archive.entries.get(path):
+                self._blocks.forget(agreed.digest)
 
     def _reconcile(self, digests: Digests | None = None) -> Plan:
         unread = {left.path for left in (*self._local.skipped, *self._remote.skipped)}
@@ -269,10 +297,16 @@ class _Sync:
 
 
 def _carry(
-    source: Replica, target: Replica, changes: list[Change], most: Limit, meter: Meter
+    source: Replica,
+    target: Replica,
+    changes: list[Change],
+    most: Limit,
+    meter: Meter,
+    bases: Mapping[str, bytes],
 ) -> _Carried:
     """Carry *changes* from one side to the other and hold it to account for every one of them."""
-    contents = source.contents(changes, most, meter)
+    known = {path: base for path, base in bases.items() if base}
+    contents = source.contents(changes, most, meter, known)
     with contextlib.closing(contents.frames()) as frames:
         return _accounted(contents, target.apply(frames))
 

@@ -58,8 +58,17 @@ class Replica(Protocol):
     def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
         """Return the SHA-256 of the files at *paths*, without those that changed since."""
 
-    def contents(self, changes: Sequence[Change], most: Limit, meter: Meter) -> Contents:
-        """Return what carries *changes* from here into the other tree; a file may have *most*."""
+    def contents(
+        self,
+        changes: Sequence[Change],
+        most: Limit,
+        meter: Meter,
+        bases: Mapping[str, bytes] | None = None,
+    ) -> Contents:
+        """Return what carries *changes* from here into the other tree; a file may have *most*.
+
+        *bases* are the marks of the blocks of what stands there in the place of large files.
+        """
 
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
         """Stage the contents that *frames* carry, move them into place, and tell what became.
@@ -96,8 +105,14 @@ class LocalReplica:
                 found[path] = digest
         return found
 
-    def contents(self, changes: Sequence[Change], most: Limit, meter: Meter) -> Contents:
-        return LocalContents(Path(self._root), changes, most, meter)
+    def contents(
+        self,
+        changes: Sequence[Change],
+        most: Limit,
+        meter: Meter,
+        bases: Mapping[str, bytes] | None = None,
+    ) -> Contents:
+        return LocalContents(Path(self._root), changes, most, meter, bases)
 
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
         with _local_failures():
@@ -201,8 +216,14 @@ class RemoteReplica:
                 found |= {path: answer[path] for path in batch if _is_digest(answer.get(path))}
         return found
 
-    def contents(self, changes: Sequence[Change], most: Limit, meter: Meter) -> Contents:
-        return RemoteContents(self._conversation, changes, most, meter)
+    def contents(
+        self,
+        changes: Sequence[Change],
+        most: Limit,
+        meter: Meter,
+        bases: Mapping[str, bytes] | None = None,
+    ) -> Contents:
+        return RemoteContents(self._conversation, changes, most, meter, bases)
 
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
         try:
@@ -253,7 +274,10 @@ class RemoteContents:
         changes: Sequence[Change],
         most: Limit,
         meter: Meter,
+        bases: Mapping[str, bytes] | None = None,
     ) -> None:
+        self._bases = bases or {}
+        self.marks: dict[str, bytes] = {}
         self.sent: dict[str, Sent] = {}
         self.skipped: list[Left] = []
         self._conversation = conversation
@@ -266,7 +290,10 @@ class RemoteContents:
         wanted = {change.path: change for change in files_of(self._changes)}
         if not wanted:
             return
-        request = [[path, self._most(path)] for path in wanted]
+        request = [
+            [path, self._most(path), base64.b64encode(self._bases.get(path, b"")).decode()]
+            for path in wanted
+        ]
         self._conversation.send(b"g", wire.pack_json(request))
         with _checked():
             yield from self._files(wanted)
@@ -297,24 +324,27 @@ class RemoteContents:
                     if begun[at] > wire.TRIES:
                         raise ValueError(f"it sends {at[:200]!r} without end")
                     digest = hashlib.sha256()
-                    yield _announced(wanted[at], entry)
+                    yield _announced(wanted[at], entry, at in self._bases)
                     continue
                 if kind == b"c" and at:
                     digest.update(body)
                     self._meter.advance(len(body))
+                elif kind == b"k" and at in self._bases:
+                    self._meter.advance(wire.SPAN.unpack(body)[1])
                 elif kind == b"f" and at:
-                    if body:
-                        self.sent[at] = Sent(entry, digest.hexdigest())
+                    if body:  # what takes blocks from here is held to the digest where it is staged
+                        told = body.hex() if at in self._bases else digest.hexdigest()
+                        self.sent[at] = Sent(entry, told)
                     at = ""
                 else:
                     raise ValueError("its contents are out of order")
                 yield kind, body
 
 
-def _announced(change: Change, entry: Entry) -> Frame:
+def _announced(change: Change, entry: Entry, based: bool) -> Frame:
     assert change.entry, "only files were asked for"
     row = to_row(change.path, replace(entry, executable=change.entry.executable))
-    return header(row, to_row(change.path, change.expected) if change.expected else None)
+    return header(row, to_row(change.path, change.expected) if change.expected else None, based)
 
 
 def _outcome(row: Any) -> Outcome:

@@ -1,0 +1,145 @@
+"""Large files: only the blocks that changed travel, whichever way, and no half is ever placed."""
+
+import os
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from colabdev.payload.replica import BLOCK, MARK, mark
+from colabdev.remote.local import LocalProcess, LocalTransport
+from colabdev.remote.transport import Transport
+from colabdev.sync.engine import sync
+from tests.sync.conftest import PEER, Far
+from tests.sync.trees import read, stages, write
+
+SIZE = 3_000_000
+LIMIT = 50 * 64 * 1024
+
+
+class CountingProcess(LocalProcess):
+    """A real process; *count* holds the bytes that went to and came from it."""
+
+    def __init__(self, argv: Sequence[str], count: list[int]) -> None:
+        super().__init__(argv)
+        self._count = count
+
+    def write(self, data: bytes) -> None:
+        self._count[0] += len(data)
+        super().write(data)
+
+    def read(self, size: int = 65536) -> bytes:
+        chunk = super().read(size)
+        self._count[0] += len(chunk)
+        return chunk
+
+
+class CountingTransport(LocalTransport):
+    """A transport that counts what its processes hear and say."""
+
+    def __init__(self) -> None:
+        self.count = [0]
+
+    def start(self, argv: Sequence[str]) -> LocalProcess:
+        return CountingProcess(argv, self.count)
+
+
+def carried(project: Path, far: Far) -> int:
+    """Sync and return how many bytes travelled."""
+    with CountingTransport() as transport:
+        _sync(project, transport, far)
+        return transport.count[0]
+
+
+def _sync(project: Path, transport: Transport, far: Far) -> None:
+    report = sync(project, transport, str(far.folder), peer=PEER)
+    assert (report.conflicts, report.skipped) == ((), ())
+
+
+def edit(file: Path, how: str) -> None:
+    """Change *file* in the middle, at its end, at its start, or make it shorter."""
+    with file.open("r+b") as stream:
+        if how == "shorter":
+            stream.truncate(SIZE - 100_000)
+            return
+        stream.seek({"middle": SIZE // 2, "end": SIZE, "start": 0}[how])
+        stream.write(random.Random(how).randbytes(50_000))
+
+
+@pytest.fixture
+def large(project: Path, far: Far) -> Path:
+    """Return a project with a large file that both sides hold."""
+    write(project, {"big": random.Random(1).randbytes(SIZE), "small": b"s"})
+    assert carried(project, far) > SIZE
+    return project
+
+
+@pytest.mark.parametrize("how", ["middle", "end", "start", "shorter"])
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_only_changed_blocks_travel(side: str, how: str, large: Path, far: Far) -> None:
+    """An edit of either side costs its blocks and no more, and so does the next one."""
+    for turn in ("first", "second"):
+        edit((large if side == "here" else far.folder) / "big", how)
+        if turn == "second":
+            write(large if side == "here" else far.folder, {"new": b"n"})
+            edit((large if side == "here" else far.folder) / "big", "middle")
+        assert carried(large, far) < 300_000
+        assert read(large) == read(far.folder)
+    assert (stages(large), stages(far.folder)) == ([], [])
+
+
+def test_edits_go_to_and_fro(large: Path, far: Far) -> None:
+    """What came from there is edited here, and the other way round, at the price of the edit."""
+    for side in (far.folder, large, far.folder, large):
+        edit(side / "big", random.choice(("middle", "start")))
+        (side / "big").touch()
+        with (side / "big").open("r+b") as stream:
+            stream.write(os.urandom(1000))
+        assert carried(large, far) < 300_000
+        assert read(large) == read(far.folder)
+
+
+def test_files_that_were_the_same_already_are_known_by_their_blocks(
+    project: Path, far: Far
+) -> None:
+    """Where both sides held a file before they met, the first edit costs its blocks too."""
+    data = random.Random(2).randbytes(SIZE)
+    write(project, {"big": data})
+    far.folder.mkdir(parents=True)
+    write(far.folder, {"big": data})
+    assert carried(project, far) < 10_000
+    edit(project / "big", "middle")
+    assert carried(project, far) < 300_000
+    assert read(project) == read(far.folder)
+
+
+def test_wrong_memory_of_blocks_is_found_out(large: Path, far: Far) -> None:
+    """Marks that lie cost an attempt: the digest of the whole file decides what is placed."""
+    (memory,) = (large / ".colabdev" / "sync" / "blocks").iterdir()
+    before = (far.folder / "big").read_bytes()
+    edit(large / "big", "middle")
+    now = (large / "big").read_bytes()
+    marks = memory.read_bytes()
+    # Block 23 holds the edit; the memory claims that it is there already.
+    lies = b"".join(mark(now[at : at + BLOCK]) for at in range(0, SIZE, BLOCK))
+    assert len(lies) == len(marks)
+    assert len(marks) == MARK * (SIZE // BLOCK + 1)
+    memory.write_bytes(lies)
+    report = far.sync(large, limit=LIMIT)
+    assert [left.path for left in report.conflicts] == ["big"]
+    assert (far.folder / "big").read_bytes() == before
+    assert far.sync(large, limit=LIMIT).sent == ("big",)
+    assert read(large) == read(far.folder)
+
+
+def test_an_edit_there_while_its_blocks_are_taken_is_kept(large: Path, far: Far) -> None:
+    """A base that changes under way is nobody's base: the edit there stays, as a conflict."""
+    edit(large / "big", "middle")
+
+    def disturb(done: int, total: int) -> None:
+        (far.folder / "big").write_bytes(b"by a job")
+
+    report = sync(large, far.transport, str(far.folder), peer=PEER, progress=disturb)
+    assert [left.path for left in report.conflicts] == ["big"]
+    assert (far.folder / "big").read_bytes() == b"by a job"
