@@ -48,6 +48,13 @@ class Console:
         elif text:
             sys.stdout.write(clean(text) + "\n")
 
+    def synced(self, data: object, text: str) -> None:
+        """Tell of one sync of several: *data* as JSON, or *text* to people."""
+        if self.as_json:
+            self._emit("sync", data=_plain(data))
+        else:
+            self._message(text)
+
     def table(
         self, rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], empty: str = ""
     ) -> None:

@@ -24,6 +24,7 @@ _yes_option = click.option("--yes", is_flag=True, help="Delete and replace witho
 @click.argument("project", type=click.Path(exists=True, file_okay=False), default=".")
 @click.option("--mode", type=click.Choice(_MODES), default=_MODES[0], help="Which way to sync.")
 @click.option("--large", is_flag=True, help="Let files above size_limit (50 MB) travel too.")
+@click.option("--watch", is_flag=True, help="Stay, and sync on every save until Ctrl-C.")
 @_dry_run_option
 @_yes_option
 @on_option
@@ -34,6 +35,7 @@ def sync(
     project: str,
     mode: str,
     large: bool,
+    watch: bool,
     dry_run: bool,
     yes: bool,
     alias: str | None,
@@ -53,6 +55,7 @@ def sync(
     Example:
       colabdev sync
       colabdev sync --dry-run
+      colabdev sync --watch
     """
     from dataclasses import replace
     from pathlib import Path
@@ -67,7 +70,12 @@ def sync(
         _sync(console, root, alias, replace(options, dry_run=True))
         click.confirm("Make the runtime's copy so?", abort=True, err=True)
         options = replace(options, sure=True)
-    _sync(console, root, alias, options)
+    if watch and dry_run:
+        raise click.UsageError("--watch and --dry-run do not go together.")
+    if watch:
+        _watch(console, root, alias, options)
+    else:
+        _sync(console, root, alias, options)
 
 
 @click.command()
@@ -163,6 +171,26 @@ def _sync(console: Console, project: "Path", alias: str | None, options: "Option
     with Dial(runtime) as dial:
         report = sync_project(project, runtime, dial, console, options=options)
     console.result(report, "\n".join((*plan_lines(report), report.summary())))
+
+
+def _watch(console: Console, project: "Path", alias: str | None, options: "Options") -> None:
+    from colabdev.commands.sync import Dial
+    from colabdev.commands.watch import watch_project
+    from colabdev.language import tr
+    from colabdev.remote.runtime import Registry
+
+    runtime = Registry().get(alias)
+    console.done(tr("Watching {project}; Ctrl-C ends it.", project=project.name))
+    with Dial(runtime) as dial:
+        watched = watch_project(
+            project,
+            runtime,
+            dial(),
+            console,
+            options=options,
+            tell=lambda report: console.synced(report, report.summary()),
+        )
+    console.result(watched, watched.summary())
 
 
 def _can_ask() -> bool:

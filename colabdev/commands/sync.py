@@ -28,8 +28,11 @@ def sync_project(
     reporter: Reporter,
     *,
     options: Options | None = None,
+    heard: Callable[[SyncReport], None] = lambda _report: None,
 ) -> SyncReport:
     """Make *project* and its copy on *runtime* agree; say what was left alone and why.
+
+    *heard* gets the report even if it is of a conflict.
 
     Raises:
         SyncConflict: files were changed on both sides; all else has been synced.
@@ -45,6 +48,7 @@ def sync_project(
             progress=step.advance,
             options=options,
         )
+    heard(report)
     _warn(report, reporter, options.limit)
     if report.conflicts and not options.dry_run:
         reporter.done(f"All else is synced: {report.summary()}.")
