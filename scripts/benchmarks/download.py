@@ -9,7 +9,8 @@ from benchmarks.measure import Case, interleaved, say
 from benchmarks.table import Claim, Report, ratio, timings
 from benchmarks.testbed import Bed, ToolFailed, open_bed
 
-_SCP, _RSYNC, _PULL = "scp", "rsync -az", "colabdev pull"
+_SCP, _RSYNC = "scp", "rsync -az"
+_PULL, _LINKED = "colabdev pull, no link", "colabdev pull, link"
 _FILE = "big.bin"
 
 
@@ -28,11 +29,13 @@ def measure(run: Path, python: Path, rounds: int, rtt: float, rate: float) -> Re
         timings("200 MB with no delay and no limit", fast, _SCP),
         timings("Again, with nothing new", again, _RSYNC),
     ]
-    claims = [
-        Claim("200 MB over the link, by scp", ratio(slow, _PULL, _SCP), 1.00),
-        Claim("200 MB with no delay and no limit, by scp", ratio(fast, _PULL, _SCP), 1.10),
-        Claim("again, with nothing new, by cold rsync -az", ratio(again, _PULL, _RSYNC), 0.40),
-    ]
+    claims = []
+    for tool in [name for name in slow if name != _SCP]:
+        claims += [
+            Claim(f"{tool}: 200 MB over the link, by scp", ratio(slow, tool, _SCP), 1.00),
+            Claim(f"{tool}: no delay and no limit, by scp", ratio(fast, tool, _SCP), 1.10),
+            Claim(f"{tool}: nothing new, by cold rsync -az", ratio(again, tool, _RSYNC), 0.40),
+        ]
     return Report("download", link, tables, claims)
 
 
@@ -53,6 +56,8 @@ def _first(bed: Bed) -> Iterator[Case]:
     scp = tools.scp(bed, tools.at(there / _FILE), f"{here}/{_FILE}")
     yield Case(_SCP, lambda _: bed.run(scp), bed, fresh, check)
     yield Case(_PULL, lambda _: bed.run(pull, cwd=here, env=tools.DIRECT), bed, fresh, check)
+    if tools.has_link(bed):
+        yield Case(_LINKED, lambda _: bed.run(pull, cwd=here), bed, fresh, check)
 
 
 def _again(bed: Bed) -> Iterator[Case]:
@@ -63,3 +68,5 @@ def _again(bed: Bed) -> Iterator[Case]:
     rsync = tools.rsync(bed, tools.at(f"{there}/"), f"{bed.home}/mirror/")
     yield Case(_RSYNC, lambda _: bed.run(rsync), bed)
     yield Case(_PULL, lambda _: bed.run(pull, cwd=here, env=tools.DIRECT), bed)
+    if tools.has_link(bed):
+        yield Case(_LINKED, lambda _: bed.run(pull, cwd=here), bed)

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import tools
@@ -22,7 +23,8 @@ _TICK = (
 )
 _MANY = 1_000_000
 _FLOOD = f"for number in range({_MANY}): print('step', number, 'loss 0.123')\n"
-_SSH, _RUN = "ssh host python -u", "colabdev run --no-sync, no link"
+_SSH = "ssh host python -u"
+_RUN, _LINKED = "colabdev run --no-sync, no link", "colabdev run --no-sync, link"
 
 
 def measure(run: Path, python: Path, rounds: int, rtt: float, rate: float) -> Report:
@@ -36,17 +38,24 @@ def measure(run: Path, python: Path, rounds: int, rtt: float, rate: float) -> Re
         digest = hashlib.sha256(
             b"".join(b"step %d loss 0.123\n" % number for number in range(_MANY))
         ).hexdigest()
+        commands = _commands(bed, _FLOOD)
         cases = [
-            Case(name, _flood(bed, project, words, digest), bed)
-            for name, words in _commands(bed, _FLOOD).items()
+            Case(name, _flood(_Started(bed, project, name, words), digest), bed)
+            for name, words in commands.items()
         ]
         flood = interleaved(cases, rounds, warm_up=False)
-        late = delays[_RUN] - delays[_SSH] if len(delays) == 2 else None
-        claims = [
-            Claim("delay of a line beyond ssh's, p50", late, 1.5, " ms"),
-            Claim("a million lines: time, by ssh", ratio(flood, _RUN, _SSH), 0.5),
-            Claim("a million lines: bytes, by ssh", ratio(flood, _RUN, _SSH, "both"), 0.15),
-        ]
+        claims = []
+        for name in list(commands)[1:]:
+            late = delays[name] - delays[_SSH] if {name, _SSH} <= delays.keys() else None
+            claims += [
+                Claim(f"{name}: delay of a line beyond ssh's, p50", late, 1.5, " ms"),
+                Claim(f"{name}: time of a million lines, by ssh", ratio(flood, name, _SSH), 0.5),
+                Claim(
+                    f"{name}: bytes of a million lines, by ssh",
+                    ratio(flood, name, _SSH, "both"),
+                    0.15,
+                ),
+            ]
         return Report(
             "stream", str(bed.link), [table, timings("A million short lines", flood, _SSH)], claims
         )
@@ -54,10 +63,9 @@ def measure(run: Path, python: Path, rounds: int, rtt: float, rate: float) -> Re
 
 def _commands(bed: Bed, program: str) -> Mapping[str, Sequence[str]]:
     words = [str(bed.python), "-u", "-c", program]
-    return {
-        _SSH: tools.ssh(bed, *words),
-        _RUN: tools.colabdev(bed, "run", "--no-sync", "--", *words),
-    }
+    run = tools.colabdev(bed, "run", "--no-sync", "--", *words)
+    commands = {_SSH: tools.ssh(bed, *words), _RUN: run}
+    return {**commands, _LINKED: run} if tools.has_link(bed) else commands
 
 
 def _delays(bed: Bed, project: Path, rounds: int) -> tuple[dict[str, float], Table]:
@@ -67,7 +75,7 @@ def _delays(bed: Bed, project: Path, rounds: int) -> tuple[dict[str, float], Tab
     for turn in range(rounds):
         for name, words in _commands(bed, _TICK).items():
             try:
-                delays = sorted(_arrivals(bed, project, words))
+                delays = sorted(_arrivals(_Started(bed, project, name, words)))
             except ToolFailed as error:
                 failed[name] = str(error)
                 continue
@@ -83,10 +91,30 @@ def _delays(bed: Bed, project: Path, rounds: int) -> tuple[dict[str, float], Tab
     return middles, Table("Delay of a line beyond half a round trip", rows)
 
 
-def _arrivals(bed: Bed, project: Path, words: Sequence[str]) -> list[float]:
-    half = bed.link.rtt / 2
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """The tool *name*, which starts *words* in *project* when it is asked to."""
+
+    bed: Bed
+    project: Path
+    name: str
+    words: Sequence[str]
+
+    def __call__(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            self.bed.link.near_command(self.words),
+            cwd=self.project,
+            env={**self.bed.environment, **({} if self.name == _LINKED else tools.DIRECT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+def _arrivals(start: _Started) -> list[float]:
+    half = start.bed.link.rtt / 2
     delays, rest = [], b""
-    with _started(bed, project, words) as process:
+    with start() as process:
         assert process.stdout
         while data := os.read(process.stdout.fileno(), 1 << 16):
             arrived = time.time_ns()
@@ -97,10 +125,10 @@ def _arrivals(bed: Bed, project: Path, words: Sequence[str]) -> list[float]:
     return delays
 
 
-def _flood(bed: Bed, project: Path, words: Sequence[str], digest: str) -> Callable[[int], None]:
+def _flood(start: _Started, digest: str) -> Callable[[int], None]:
     def run(_turn: int) -> None:
         told = hashlib.sha256()
-        with _started(bed, project, words) as process:
+        with start() as process:
             assert process.stdout
             while data := os.read(process.stdout.fileno(), 1 << 20):
                 told.update(data)
@@ -108,14 +136,3 @@ def _flood(bed: Bed, project: Path, words: Sequence[str], digest: str) -> Callab
             raise ToolFailed(f"exit code {process.returncode}, or not the lines that were printed")
 
     return run
-
-
-def _started(bed: Bed, project: Path, words: Sequence[str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        bed.link.near_command(words),
-        cwd=project,
-        env={**bed.environment, **tools.DIRECT},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
