@@ -32,12 +32,12 @@ _ROADS = {
         ("core", "keeper", "secret", "install", "refusals", "ngrok", "linux"),
         "Ngrok(ADDRESS)",
         ("ADDRESS",),
+        "ngrok: TCP needs an account with a payment card on file, which is not charged.",
     ),
     "cloudflared": _Road(
         ("core", "keeper", "install", "cloudflared", "linux"),
         "Cloudflared()",
-        (),
-        "Cloudflare: a quick tunnel, for tries, with no account; the laptop needs cloudflared.",
+        note="Cloudflare: a quick tunnel, with no account; the laptop needs cloudflared as well.",
     ),
     "relay": _Road(
         ("core", "keeper", "secret", "relay", "linux"),

@@ -5,6 +5,7 @@ mount namespace of its own), and takes connections at a port of loopback, which 
 notes by the name. SIGUSR1 breaks the connections that are open, as a failing edge would.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -63,7 +64,7 @@ def tunnel(url: str, log: str) -> None:
 
     def cut(*_: object) -> None:
         while open_ends:
-            with open_ends.pop() as end:
+            with contextlib.suppress(OSError), open_ends.pop() as end:
                 end.shutdown(socket.SHUT_RDWR)
 
     signal.signal(signal.SIGUSR1, cut)
