@@ -1,9 +1,10 @@
 """Run one of our programs on a machine: its source travels inside the request that starts it."""
 
 import base64
+import json
 import re
+import struct
 import zlib
-from collections.abc import Sequence
 
 from colabdev import texts
 
@@ -20,12 +21,57 @@ _LOADER = (
 )
 
 
+# An interpreter that is started ahead: it says READY, waits for a program on its stdin (as `handed`
+# packs it), says BEGUN and is that program; the rest of its stdin is the program's. It has loaded
+# already what our programs load. Handed none, it ends with its stdin.
+READY = b"\0colabdev waits\n"
+BEGUN = b"\1"
+_WAITING = f"""\
+import sys;sys.path=[p for p in sys.path if p]
+import base64,collections,contextlib,dataclasses,errno,hashlib,json,os,pathlib,re,select,shutil
+import signal,stat,struct,subprocess,tempfile,threading,time,zlib
+def take(size):
+    data=b""
+    while len(data)<size:
+        more=os.read(0,size-len(data))
+        if not more:sys.exit()
+        data+=more
+    return data
+os.write(1,{READY!r})
+words,SOURCE=map(take,struct.unpack(">II",take(8)))
+words,SOURCE=json.loads(words),zlib.decompress(SOURCE).decode()
+sys.argv[1:]=words[1:]
+code=compile(SOURCE,f"<colabdev {{words[0]}}>","exec")
+os.write(1,{BEGUN!r})
+del take,words
+exec(code)
+"""
+_START = 'exec "${COLABDEV_PYTHON:-python3}" -c "$@"'
+
 # A docstring is a triple-quoted string that begins a line: so much holds of all of the payload.
 _DOCSTRING = re.compile(r'^([ \t]*)"""(?:.|\n)*?"""[ \t]*\n', re.M)
 _COMMENT = re.compile(r"^[ \t]*#.*\n", re.M)
 
 
-def program(name: str, *arguments: str) -> Sequence[str]:
+class Program(list[str]):
+    """The argument list that runs a program of ours; a link may hand *packed* to a waiting one."""
+
+    def __init__(self, name: str, packed: str, arguments: list[str]) -> None:
+        self.name = name
+        self.packed = packed
+        self.arguments = arguments
+        code = _LOADER.format(packed=packed, name=name)
+        assert len(code) < _LIMIT, f"payload {name} has outgrown one argument"
+        super().__init__(["sh", "-c", _START, "sh", code, *arguments])
+
+    def handed(self) -> bytes:
+        """Return what makes a `waiting` interpreter run this."""
+        words = json.dumps([self.name, *self.arguments]).encode()
+        source = base64.b64decode(self.packed)
+        return struct.pack(">II", len(words), len(source)) + words + source
+
+
+def program(name: str, *arguments: str) -> Program:
     """Return the argument list that runs ``payload/<name>.py`` with *arguments* on any machine.
 
     It runs under the notebook kernel's interpreter, which the cell names in ``COLABDEV_PYTHON``,
@@ -33,10 +79,12 @@ def program(name: str, *arguments: str) -> Sequence[str]:
     the *arguments* and the global ``SOURCE`` is the program's own text.
     """
     packed = base64.b64encode(zlib.compress(bare(texts.payload(name)).encode(), 9)).decode()
-    code = _LOADER.format(packed=packed, name=name)
-    assert len(code) < _LIMIT, f"payload {name} has outgrown one argument"
-    start = 'exec "${COLABDEV_PYTHON:-python3}" -c "$@"'
-    return ["sh", "-c", start, "sh", code, *arguments]
+    return Program(name, packed, list(arguments))
+
+
+def waiting() -> list[str]:
+    """Return the argument list of an interpreter that waits for a program."""
+    return ["sh", "-c", _START, "sh", _WAITING]
 
 
 def bare(source: str) -> str:

@@ -24,6 +24,7 @@ from colabdev.errors import (
 from colabdev.language import tr
 from colabdev.remote.destination import ConnectString
 from colabdev.remote.link import place, wire
+from colabdev.remote.program import Program
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Process, Transport
 
@@ -57,7 +58,10 @@ class LinkTransport:
 
     def start(self, argv: Sequence[str]) -> Process:
         if self._own is None:
-            line = self._ask({"do": "start", "argv": list(argv)})
+            what: dict[str, Any] = {"argv": list(argv)}
+            if isinstance(argv, Program):
+                what = {"program": [argv.name, argv.packed, argv.arguments]}
+            line = self._ask({"do": "start", **what})
             if line is not None:
                 return LinkProcess(line, self._runtime.alias)
         with self._dialling:

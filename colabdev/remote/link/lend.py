@@ -4,9 +4,12 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any  # channels are paramiko's, which comes without types
 
+from colabdev.errors import ColabdevError
 from colabdev.remote.link import wire
+from colabdev.remote.program import BEGUN
 
 if TYPE_CHECKING:
     from colabdev.remote.link.trunk import Trunk
@@ -16,14 +19,27 @@ _PACKET = 32 * 1024  # what sshd takes in one message
 
 
 class LentProcess:
-    """The *channel* of a process; what comes is sent on as frames, each source in its order."""
+    """The *channel* of a process; what comes is sent on as frames, each source in its order.
 
-    def __init__(self, channel: Any, trunk: "Trunk") -> None:
-        self._channel = channel
+    With *again* the process is a waiting interpreter that was just handed a program. Ends it
+    before it has begun with that, *again* starts the program on a channel of its own: nothing
+    has run then, and what was written meanwhile is written once more.
+    """
+
+    def __init__(
+        self, channel: Any, trunk: "Trunk", again: Callable[[], Any] | None = None
+    ) -> None:
         self._trunk = trunk
+        self._again = again
+        self._unheard: list[bytes] = []  # what was written and may have to be again; b"" ends it
+        self._turning = threading.RLock()  # held to look at or change the channel
         # One bell for all there is to hear. paramiko stops it when a buffer has been emptied,
         # and after that we look at everything once more before we wait.
         self._bell = threading.Event()
+        self._adopt(channel)
+
+    def _adopt(self, channel: Any) -> None:
+        self._channel = channel
         channel.status_event = self._bell
         channel.in_buffer.set_event(self._bell)
         channel.in_stderr_buffer.set_event(self._bell)
@@ -37,7 +53,8 @@ class LentProcess:
         try:
             self._listen(visitor, came)
         finally:
-            with contextlib.suppress(Exception):
+            with self._turning, contextlib.suppress(Exception):
+                self._again = None
                 self._channel.close()
             self._bell.set()
             with contextlib.suppress(OSError):
@@ -50,9 +67,8 @@ class LentProcess:
             while frame := wire.take(came):
                 kind, body = frame
                 if kind == b"z":
-                    with contextlib.suppress(Exception):
-                        self._channel.shutdown_write()
-                elif reads and not self._write(body):
+                    body = b""
+                if (kind == b"z" or (reads and body)) and not self._write(body):
                     reads = False  # from now on what comes is dropped
                     visitor.sendall(wire.pack(b"n", b""))
             chunk = visitor.recv(_CHUNK)
@@ -61,42 +77,70 @@ class LentProcess:
             came += chunk
 
     def _write(self, data: bytes) -> bool:
-        at = 0
-        while at < len(data):
-            try:
-                sent = self._channel.send(data[at : at + _PACKET])
-            except TimeoutError:
-                continue
-            except Exception:  # whatever paramiko raises, the channel is closed
-                return False
-            if not sent:
-                return False
-            at += sent
+        """Write *data*, or with ``b""`` the end; False when it is read no more."""
+        with self._turning:
+            channel = self._channel
+            if self._again:
+                self._unheard.append(data)
+        if _sent(channel, data):
+            return True
+        with self._turning:  # a channel that never began: it is, or has been, written once more
+            return self._again is not None or channel is not self._channel
+
+    def _begin_again(self) -> None:
+        """Start the program anew, as the interpreter that was to run it is gone."""
+        with self._turning:
+            if self._again is None:
+                return
+            again, self._again = self._again, None
+            self._adopt(again())
+            for data in self._unheard:
+                _sent(self._channel, data)
+            self._unheard.clear()
+
+    def _has_begun(self) -> bool:
+        """Tell whether the program runs, taking in the waiting interpreter's word that it does."""
+        if self._again is None:
+            return True
+        if not self._channel.recv_ready():
+            return False
+        self._channel.recv(len(BEGUN))
+        with self._turning:
+            self._again = None
+            self._unheard.clear()
         return True
 
     def _tell(self, visitor: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            self._pass_on(visitor)
+            try:
+                self._pass_on(visitor)
+            except ColabdevError as error:
+                visitor.sendall(wire.pack(b"E", wire.pack_error(error)))
             visitor.shutdown(socket.SHUT_WR)
 
     def _pass_on(self, visitor: socket.socket) -> None:
-        channel = self._channel
         ended = coded = False
         told = time.monotonic()
         while True:
+            channel = self._channel
             said = b""
             closed = channel.closed  # asked first: what came before it is in the buffers
             over = channel.eof_received
-            if channel.recv_stderr_ready():
-                said += wire.pack(b"e", channel.recv_stderr(_CHUNK))
-            if channel.recv_ready():
-                said += wire.pack(b"o", channel.recv(_CHUNK))
-            elif over and not ended:
-                ended = True
-                said += wire.pack(b"z", b"")
-            if channel.exit_status >= 0 and not coded:
-                coded = True
-                said += wire.pack(b"x", str(channel.exit_status).encode())
+            if not self._has_begun():
+                if closed:
+                    self._begin_again()
+                    continue
+            else:
+                if channel.recv_stderr_ready():
+                    said += wire.pack(b"e", channel.recv_stderr(_CHUNK))
+                if channel.recv_ready():
+                    said += wire.pack(b"o", channel.recv(_CHUNK))
+                elif over and not ended:
+                    ended = True
+                    said += wire.pack(b"z", b"")
+                if channel.exit_status >= 0 and not coded:
+                    coded = True
+                    said += wire.pack(b"x", str(channel.exit_status).encode())
             if said:
                 visitor.sendall(said)
                 told = time.monotonic()
@@ -109,6 +153,26 @@ class LentProcess:
                 told = time.monotonic()
             if not said:
                 self._bell.clear()
+
+
+def _sent(channel: Any, data: bytes) -> bool:
+    """Send *data* over *channel*, or with ``b""`` its end; False when that is closed."""
+    if not data:
+        with contextlib.suppress(Exception):
+            channel.shutdown_write()
+        return True
+    at = 0
+    while at < len(data):
+        try:
+            sent = channel.send(data[at : at + _PACKET])
+        except TimeoutError:
+            continue
+        except Exception:  # whatever paramiko raises, the channel is closed
+            return False
+        if not sent:
+            return False
+        at += sent
+    return True
 
 
 class LentTunnel:

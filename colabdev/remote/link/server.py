@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import select
 import signal
 import socket
 import sys
@@ -144,13 +145,11 @@ def _request(line: Line) -> tuple[bytes, dict[str, Any]]:
     while b"\n" not in line.buffer:
         if len(line.buffer) > 100 or time.monotonic() > deadline:
             raise ValueError("this is no command of ours")
-        with contextlib.suppress(BlockingIOError):
+        if select.select([line.link], [], [], _TICK)[0]:
             chunk = line.link.recv(1 << 16)
             if not chunk:
                 raise ValueError("the visitor left")
             line.buffer += chunk
-            continue
-        time.sleep(0.0005)
     version, _, rest = bytes(line.buffer).partition(b"\n")
     line.buffer[:] = rest
     if version != wire.VERSION:

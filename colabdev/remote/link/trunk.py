@@ -10,6 +10,8 @@ from colabdev.errors import ColabdevError, ConnectionLost, InputError, LoginRefu
 from colabdev.language import tr
 from colabdev.remote.destination import ConnectString
 from colabdev.remote.link.lend import LentProcess, LentTunnel
+from colabdev.remote.link.spares import Spares
+from colabdev.remote.program import Program
 from colabdev.remote.runtime import Registry, Runtime
 
 if TYPE_CHECKING:  # paramiko takes a while to load, and the link listens before that
@@ -17,7 +19,6 @@ if TYPE_CHECKING:  # paramiko takes a while to load, and the link listens before
 
 _FIRST_PAUSE = 0.5  # seconds
 _LONGEST_PAUSE = 30.0
-_SPARES = 2  # channels opened ahead: a job is followed by two processes at once
 
 
 class Forgotten(Exception):
@@ -36,6 +37,7 @@ class Trunk:
         self._alias = alias
         self._runtime: Runtime | None = None
         self._transport: SSHTransport | None = None
+        self._spares: Spares | None = None
         self._sshd_port = 0
         self._stamp = -1
         self._dialling = threading.RLock()
@@ -60,12 +62,11 @@ class Trunk:
                 if request["connect"] != self._connect():
                     raise Forgotten
             transport = self._line()
+            spares = self._spares
+        assert spares is not None
         try:
             if request["do"] == "start":
-                channel = transport.channel([str(word) for word in request["argv"]])
-                # Opening takes a round trip: done now, the next process need not wait for it.
-                threading.Thread(target=transport.stock, args=(_SPARES,), daemon=True).start()
-                return LentProcess(channel, self)
+                return self._started(request, transport, spares)
             port = int(request["port"]) or self._port_of_sshd(transport)
             return LentTunnel(transport.tunnel(port))
         except LoginRefused:
@@ -75,8 +76,23 @@ class Trunk:
             raise
         except ColabdevError as error:
             if request["do"] == "start" and transport.is_full(error):
+                spares.give_up()
                 raise NoRoom from error
             raise
+
+    def _started(
+        self, request: dict[str, Any], transport: "SSHTransport", spares: Spares
+    ) -> LentProcess:
+        argv: list[str] = [str(word) for word in request.get("argv", ())]
+        if "program" in request:
+            name, packed, arguments = request["program"]
+            argv = program = Program(str(name), str(packed), [str(word) for word in arguments])
+            if (channel := spares.handed(program)) is not None:
+                spares.touch()
+                return LentProcess(channel, self, again=lambda: transport.channel(program))
+        channel = transport.channel(argv)
+        spares.touch()
+        return LentProcess(channel, self)
 
     def look(self, *, anew: bool = False) -> None:
         """Let go of a connection that the registry does not name any more; raise Forgotten."""
@@ -133,13 +149,19 @@ class Trunk:
             self._transport = SSHTransport.connect(
                 runtime.destination, paths.key_file(), wait=False
             )
+            self._spares = Spares(self._transport)
         return self._transport
 
     def _drop(self) -> None:
         transport, self._transport = self._transport, None
+        spares, self._spares = self._spares, None
         self._sshd_port = 0
+        if spares is not None:
+            spares.close()
         if transport is not None:
             transport.close()
+        if spares is not None:
+            spares.join()
 
     def _keep(self) -> None:
         """Dial, and dial anew after a cut: at first soon, then ever more seldom, never in step."""

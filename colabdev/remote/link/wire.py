@@ -14,7 +14,7 @@ from typing import Any  # requests and records are JSON: mappings of anything
 from colabdev import __version__, errors
 from colabdev.errors import ColabdevError, RemoteFailure, TransportError
 
-VERSION = f"{__version__}/1".encode()
+VERSION = f"{__version__}/2".encode()
 BEAT = 15.0  # seconds after which a silent link gives a sign of life
 HEADER = struct.Struct(">cI")
 LARGEST = 16 * 1024 * 1024
