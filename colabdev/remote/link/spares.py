@@ -88,11 +88,13 @@ class Spares:
         self._dead += len(gone)
 
     def _fill(self) -> None:
-        while not self._closed:
+        while True:
             with self._turn:
                 while not (self._closed or self._touched or self._is_wanting()):
                     pause = self._from - time.monotonic()
                     self._turn.wait(pause if pause > 0 else None)
+                if self._closed:
+                    return
                 touched, self._touched = self._touched, False
             if touched:
                 self._transport.stock(_OPEN)
