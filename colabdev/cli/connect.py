@@ -1,4 +1,4 @@
-"""``connect``, ``disconnect``, ``status`` and ``shell``: to a runtime and away from it."""
+"""``connect``, ``disconnect`` and ``shell``: to a runtime and away from it."""
 
 import click
 
@@ -157,62 +157,6 @@ def disconnect(console: Console, alias: str | None) -> None:
 
 @click.command()
 @on_option
-@json_option
-@pass_console
-def status(console: Console, alias: str | None) -> None:
-    """Show the known runtimes, and whether each one answers.
-
-    \b
-    Example:
-      colabdev status --on colab
-    """
-    from colabdev.commands.status import status as look
-
-    with console.step("Asking the runtimes"):
-        found = look(alias)
-    if console.as_json:
-        console.result(found)
-        return
-    columns = ["alias", "state", "address", "gpu", "torch", "python", "disk_free", "root"]
-    console.table(
-        [one.row() for one in found],
-        {name: _STATUS_HEADINGS.get(name, name) for name in columns},
-        empty="No runtime is known yet. Run 'colabdev cell --copy' and paste the cell into Colab.",
-    )
-    for one in found:
-        if one.problem:
-            console.warn(f"{one.runtime.alias}: {one.problem}", one.hint)
-    _show_usage(console)
-
-
-def _show_usage(console: Console) -> None:
-    from colabdev.language import tr
-    from colabdev.remote.usage import FREE_BYTES, FREE_CONNECTIONS, Usage, this_month
-
-    used = this_month()
-    if used != Usage():
-        console.done(
-            tr(
-                "ngrok this month, an estimate made on this computer: {bytes} of {all_bytes} MB, "
-                "{connections} of {all_connections} connections of the free plan.",
-                bytes=f"{(used.sent + used.received) / 1e6:.1f}",
-                all_bytes=f"{FREE_BYTES / 1e6:.0f}",
-                connections=used.connections,
-                all_connections=FREE_CONNECTIONS,
-            )
-        )
-
-
-_STATUS_HEADINGS = {
-    "alias": "runtime",
-    "gpu": "GPU",
-    "disk_free": "disk free",
-    "root": "workspace",
-}
-
-
-@click.command()
-@on_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_console
 def shell(console: Console, alias: str | None, command: tuple[str, ...]) -> int:
@@ -231,4 +175,4 @@ def shell(console: Console, alias: str | None, command: tuple[str, ...]) -> int:
     return subprocess.run(shell_command(alias, command), check=False).returncode
 
 
-COMMANDS = (connect, disconnect, status, shell)
+COMMANDS = (connect, disconnect, shell)

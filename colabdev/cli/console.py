@@ -55,6 +55,11 @@ class Console:
         else:
             self._message(text)
 
+    def note(self, type_: str, **fields: object) -> None:
+        """Add a line of the type *type_* for programs; people are told in words elsewhere."""
+        if self.as_json:
+            self._emit(type_, **fields)
+
     def table(
         self, rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], empty: str = ""
     ) -> None:
@@ -65,7 +70,7 @@ class Console:
             from colabdev.cli.tables import render  # rich costs a start-up that --json can spare
 
             render(rows, columns)
-        else:
+        elif empty:
             self._message(empty)
 
     def end(self, code: int) -> None:

@@ -1,5 +1,6 @@
 """``gpu``: what the GPUs of a runtime are doing, once or until Ctrl-C."""
 
+import contextlib
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -34,17 +35,29 @@ def gpu(console: Console, alias: str | None, watch: bool, every: float) -> None:
     """
     from colabdev.commands.gpu import samples
 
-    in_place = watch and sys.stdout.isatty() and not console.as_json
-    shown = 0
-    for found in samples(alias, every=every if watch else None):
-        if in_place and shown:
-            sys.stdout.write(f"\x1b[{shown}A\x1b[J")  # up to the table's first line, and clear
-        console.table(
-            [asdict(one) if console.as_json else _row(one) for one in found],
-            {"gpu": "GPU", "use": "use", "memory": "memory", "power": "power"},
-        )
-        sys.stdout.flush()
-        shown = len(found) + 2
+    looks = samples(alias, every=every if watch else None)
+    if not watch:
+        _show(console, next(looks))
+        return
+    with contextlib.suppress(KeyboardInterrupt):  # it is how a watch ends
+        if console.as_json or not sys.stdout.isatty():
+            for found in looks:
+                _show(console, found)
+        else:
+            from colabdev.cli.live import in_place
+            from colabdev.cli.tables import laid_out
+
+            with in_place() as show:
+                for found in looks:
+                    show(laid_out([_row(one) for one in found], _COLUMNS))
+
+
+_COLUMNS = {"gpu": "GPU", "use": "use", "memory": "memory", "power": "power"}
+
+
+def _show(console: Console, found: "list[Sample]") -> None:
+    console.table([asdict(one) if console.as_json else _row(one) for one in found], _COLUMNS)
+    sys.stdout.flush()
 
 
 def _row(one: "Sample") -> dict[str, object]:

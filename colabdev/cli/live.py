@@ -1,9 +1,12 @@
-"""The moving part of the terminal: a spinner that becomes a bar."""
+"""The moving part of the terminal: a spinner that becomes a bar, and what is shown in place."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.console import Console as Terminal
+from rich.console import Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -16,6 +19,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.text import Text
+
+from colabdev.cli.clean import clean_line
 
 
 class _Step:
@@ -71,3 +76,23 @@ def live_step(text: str) -> Iterator[_Step]:
         yield step
     finally:
         step.stop()
+
+
+@contextlib.contextmanager
+def in_place() -> Iterator[Callable[..., None]]:
+    """Lend a function that shows tables and lines of text in the place of what it showed before.
+
+    What it showed last stays when the block ends.
+    """
+
+    def show(*parts: Any) -> None:  # what rich can show
+        texts = [
+            Text(clean_line(part)) if isinstance(part, str) else part for part in parts if part
+        ]
+        live.update(Group(*texts), refresh=True)
+
+    terminal = Terminal(markup=False, highlight=False)
+    with Live(
+        console=terminal, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+    ) as live:
+        yield show

@@ -26,6 +26,7 @@ from colabdev.cli import (
     results,
     run,
     runtimes,
+    status,
     sync,
     uninstall,
 )
@@ -65,6 +66,7 @@ for group in (
     cell,
     connect,
     runtimes,
+    status,
     gpu,
     sync,
     run,

@@ -18,10 +18,15 @@ def render(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> 
     terminal = Terminal(markup=False, highlight=False)
     if not terminal.is_terminal:  # nothing there to fit into
         terminal.width = 10_000
+    terminal.print(laid_out(rows, columns))
+
+
+def laid_out(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> Table:
+    """Return *rows* as a table for a terminal of any width."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for key, heading in columns.items():
         numeric = all(isinstance(row.get(key), int | float | None) for row in rows)
-        longest = max(len(_cell(row.get(key))) for row in rows)
+        longest = max((len(_cell(row.get(key))) for row in rows), default=0)
         table.add_column(
             heading,
             justify="right" if numeric else "left",
@@ -30,7 +35,7 @@ def render(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> 
         )
     for row in rows:
         table.add_row(*(Text(_cell(row.get(key))) for key in columns))
-    terminal.print(table)
+    return table
 
 
 def _cell(value: object) -> str:

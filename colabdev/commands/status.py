@@ -1,15 +1,20 @@
 """``colabdev status``: which runtimes there are, and whether each one answers."""
 
 import concurrent.futures
+import contextlib
 import enum
+import time
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from colabdev.errors import ColabdevError
-from colabdev.remote.host import HostFacts, host_facts
+from colabdev.language import tr
+from colabdev.remote.host import HostFacts, host_facts, watch_host
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime
 
 _AT_ONCE = 8
+_DIAL_AGAIN = 30.0  # seconds
 
 
 class State(enum.StrEnum):
@@ -47,6 +52,22 @@ class Status:
         }
         return {name: value or "-" for name, value in row.items()}
 
+    def activity(self) -> dict[str, str]:
+        """Return what goes on there as a line of a table, ``-`` for what is not known."""
+        facts = self.facts
+        gpu = facts.gpu if facts else None
+        row = {
+            "alias": self.runtime.alias,
+            "up": _span(facts.uptime if facts else None),
+            "left": _span(facts.left_estimate if facts else None),
+            "logins": "" if facts is None or facts.logins is None else str(facts.logins),
+            "jobs": str(len(facts.jobs)) if facts else "",
+            "gpu_use": "" if gpu is None or gpu.use is None else f"{gpu.use} %",
+            "gpu_memory": _part(gpu.memory_used, gpu.memory) if gpu else "",
+            "disk": _part(facts.disk_free, facts.disk_total) if facts else "",
+        }
+        return {name: value or "-" for name, value in row.items()}
+
 
 def status(alias: str | None = None, *, torch: bool = True) -> list[Status]:
     """Look at the runtime *alias*, or at all for None, the one connected last first.
@@ -56,30 +77,100 @@ def status(alias: str | None = None, *, torch: bool = True) -> list[Status]:
     Raises:
         InputError: *alias* is not known.
     """
-    registry = Registry()
-    runtimes = registry.all() if alias is None else [registry.get(alias)]
+    runtimes = _chosen(alias)
     if not runtimes:
         return []
     with concurrent.futures.ThreadPoolExecutor(min(_AT_ONCE, len(runtimes))) as pool:
         return list(pool.map(lambda runtime: _look(runtime, torch=torch), runtimes))
 
 
+def watch(alias: str | None, every: float) -> Generator[list[Status], None, None]:
+    """Yield what `status` returns without torch, *every* so many seconds, until it is closed.
+
+    Each runtime is asked once and tells on its own from then on; one that does not answer is
+    dialled again after half a minute, for ngrok counts connections.
+
+    Raises:
+        InputError: *alias* is not known.
+    """
+    with contextlib.ExitStack() as open_lines:
+        lines = [_Line(runtime, every) for runtime in _chosen(alias)]
+        for line in lines:
+            open_lines.callback(line.close)
+        pool = open_lines.enter_context(concurrent.futures.ThreadPoolExecutor(len(lines) or 1))
+        while True:
+            found = list(pool.map(_Line.look, lines))
+            yield found
+            if all(one.state is State.UNREACHABLE for one in found):
+                time.sleep(every)  # else the machines set the pace
+
+
+def _chosen(alias: str | None) -> list[Runtime]:
+    registry = Registry()
+    return registry.all() if alias is None else [registry.get(alias)]
+
+
 def _look(runtime: Runtime, *, torch: bool) -> Status:
     try:
         with reach(runtime) as transport:
-            facts = host_facts(transport, runtime.root, torch=torch)
+            return _judged(runtime, host_facts(transport, runtime.root, torch=torch))
     except ColabdevError as error:
         return Status(runtime, State.UNREACHABLE, None, error.message, error.hint)
+
+
+class _Line:
+    """What *runtime* tells of itself *every* so many seconds, asked anew after it failed."""
+
+    def __init__(self, runtime: Runtime, every: float) -> None:
+        self._runtime = runtime
+        self._every = every
+        self._open = contextlib.ExitStack()
+        self._told: Iterator[HostFacts] | None = None
+        self._failed: tuple[float, Status] | None = None
+
+    def look(self) -> Status:
+        if self._failed and time.monotonic() < self._failed[0] + _DIAL_AGAIN:
+            return self._failed[1]
+        try:
+            if self._told is None:
+                transport = self._open.enter_context(reach(self._runtime))
+                facts = watch_host(transport, self._runtime.root, self._every)
+                self._told = self._open.enter_context(contextlib.closing(facts))
+            return _judged(self._runtime, next(self._told))
+        except ColabdevError as error:
+            self.close()
+            found = Status(self._runtime, State.UNREACHABLE, None, error.message, error.hint)
+            self._failed = (time.monotonic(), found)
+            return found
+
+    def close(self) -> None:
+        self._told = None
+        self._open.close()
+
+
+def _judged(runtime: Runtime, facts: HostFacts) -> Status:
     if runtime.destination is not None and facts.boot_id != runtime.boot_id:
         return Status(
             runtime,
             State.GONE,
             facts,
-            "The machine has been started anew: what was on it is gone.",
-            "Run the cell again and connect with the string it prints.",
+            tr("The machine has been started anew: what was on it is gone."),
+            tr("Run the cell again and connect with the string it prints."),
         )
     return Status(runtime, State.UP, facts)
 
 
 def _gib(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
+
+
+def _part(used: int | None, total: int) -> str:
+    return _gib(total) if used is None else f"{used / 2**30:.1f} of {_gib(total)}"
+
+
+def _span(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes = int(seconds // 60)
+    days, hours = divmod(minutes // 60, 24)
+    return f"{days} d {hours} h" if days else f"{hours}:{minutes % 60:02d} h"

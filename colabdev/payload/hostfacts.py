@@ -1,8 +1,11 @@
-"""Say what this machine is: its life, its Python, its processors, its disk and its GPU."""
+"""Say what this machine is and does: its life, Python, disk and GPU, its logins and its jobs."""
 
+import contextlib
 import json
 import os
 import platform
+import re
+import select
 import shutil
 import socket
 import struct
@@ -14,7 +17,7 @@ from typing import Any, Dict, List, Optional, Sequence
 HELLO = b"\0colabdev hostfacts 1\n"
 NVIDIA_SMI = (
     "nvidia-smi",
-    "--query-gpu=name,memory.total,driver_version",
+    "--query-gpu=name,memory.total,driver_version,utilization.gpu,memory.used",
     "--format=csv,noheader,nounits",
 )
 # Importing torch takes seconds and memory: it happens in a process of its own, soon over.
@@ -28,10 +31,19 @@ ASK_TORCH = (
 def main(arguments: List[str]) -> None:
     """Answer one frame ``f`` with the facts; *arguments* are the workspace root and torch's limit.
 
-    A limit of 0 seconds leaves torch out.
+    A limit of 0 seconds leaves torch out. With a third argument another frame follows every so
+    many seconds, until stdin ends: a watcher then pays for the answers alone.
     """
     root, limit = arguments[0], float(arguments[1])
+    every = float(arguments[2]) if len(arguments) > 2 else None
     send(HELLO)
+    answer(root, limit)
+    while every is not None and not select.select([0], [], [], every)[0]:
+        answer(root, 0)
+    send(frame(b".", b""))
+
+
+def answer(root: str, limit: float) -> None:
     torch: Dict[str, Any] = {}
     asking = threading.Thread(target=lambda: torch.update(ask_torch(limit)))
     asking.start()
@@ -42,12 +54,16 @@ def main(arguments: List[str]) -> None:
         "platform": platform.platform(),
         "cpus": cpus(),
         "memory": memory(),
-        "disk_free": disk_free(root),
         "gpu": gpu(),
+        "colab": "COLAB_RELEASE_TAG" in os.environ,
+        "uptime": uptime(),
+        "logins": logins(),
+        "jobs": running_jobs(),
+        **disk(root),
     }
     asking.join()
     facts.update(torch)
-    send(frame(b"f", json.dumps(facts).encode()) + frame(b".", b""))
+    send(frame(b"f", json.dumps(facts).encode()))
 
 
 def send(data: bytes) -> None:
@@ -61,13 +77,58 @@ def frame(kind: bytes, body: bytes) -> bytes:
 
 def boot_id() -> str:
     """Return the id of this life of the machine, which the cell wrote down, else ``""``."""
+    return str(record().get("boot_id", ""))
+
+
+def record() -> Dict[str, Any]:
+    """Return what the cell wrote down, nothing where it never ran or the record is damaged."""
     home = os.path.join(os.path.expanduser("~"), ".colabdev")
     folder = os.environ.get("COLABDEV_RUNTIME") or home
     try:
         with open(os.path.join(folder, "runtime.json"), encoding="utf-8") as stream:
-            return str(json.load(stream)["boot_id"])
+            return dict(json.load(stream))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def uptime() -> Optional[float]:
+    """Return for how many seconds the first process has lived, None where /proc does not tell.
+
+    In a container, as Colab's, it began with the container and not with the computer around it.
+    """
+    try:
+        with open("/proc/1/stat", encoding="utf-8", errors="replace") as stream:
+            born = int(stream.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        with open("/proc/uptime", encoding="utf-8") as stream:
+            return max(0.0, float(stream.read().split()[0]) - born)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def logins() -> Optional[int]:
+    """Return how many connections our sshd holds, this one with them; None for unknown."""
+    try:
+        port = int(record()["port"])
+        with open("/proc/net/tcp", encoding="utf-8") as stream:
+            rows = [line.split() for line in stream]
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return None
+    ours = "0100007F:%04X" % port  # 127.0.0.1 as this file writes it; state 01 is established
+    return sum(row[1:4:2] == [ours, "01"] for row in rows if len(row) > 3)
+
+
+def running_jobs() -> List[str]:
+    """Return the ids of the jobs that run: whose supervisor has its FIFO open."""
+    folder = os.path.join(os.path.expanduser("~"), ".colabdev", "jobs")
+    found = []
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(folder)):
+            if re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}", name):
+                with contextlib.suppress(OSError):  # nobody reads it
+                    control = os.path.join(folder, name, "control")
+                    os.close(os.open(control, os.O_WRONLY | os.O_NONBLOCK))
+                    found.append(name)
+    return found
 
 
 def cpus() -> int:
@@ -85,36 +146,39 @@ def memory() -> int:
         return 0
 
 
-def disk_free(root: str) -> int:
-    """Return the free bytes where *root* is or will be, 0 where the disk does not tell."""
+def disk(root: str) -> Dict[str, int]:
+    """Return free and all bytes where *root* is or will be, 0 where the disk does not tell."""
     while not os.path.isdir(root) and os.path.dirname(root) != root:
         root = os.path.dirname(root)
     try:
-        return shutil.disk_usage(root).free
+        usage = shutil.disk_usage(root)
     except OSError:
-        return 0
+        return {"disk_free": 0, "disk_total": 0}
+    return {"disk_free": usage.free, "disk_total": usage.total}
 
 
 def gpu() -> Optional[Dict[str, Any]]:
     """Return the first GPU that nvidia-smi knows, None where there is none."""
     lines = output(NVIDIA_SMI, 10).strip().splitlines()
     words = [word.strip() for word in lines[0].split(",")] if lines else []
-    if len(words) != 3:
+    if len(words) < 3:
         return None
-    mebibytes = int(words[1]) if words[1].isdigit() else 0
+    numbers = [int(word) if word.isdigit() else None for word in [*words[3:], "", ""]]
     return {
         "name": words[0],
-        "memory": mebibytes * 1024 * 1024,
+        "memory": (int(words[1]) if words[1].isdigit() else 0) * 1024 * 1024,
         "driver": words[2],
         "count": len(lines),
+        "use": numbers[0],
+        "memory_used": None if numbers[1] is None else numbers[1] * 1024 * 1024,
     }
 
 
 def ask_torch(limit: float) -> Dict[str, Any]:
     """Return what torch says of itself within *limit* seconds, nothing when it does not."""
-    answer = output((sys.executable, "-c", ASK_TORCH), limit) if limit > 0 else ""
+    said = output((sys.executable, "-c", ASK_TORCH), limit) if limit > 0 else ""
     try:
-        return dict(json.loads(answer.splitlines()[-1])) if answer else {}
+        return dict(json.loads(said.splitlines()[-1])) if said else {}
     except ValueError:
         return {}
 

@@ -1,6 +1,8 @@
 """What a machine is, asked of the machine itself."""
 
+import contextlib
 import json
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any  # the answer is JSON: a mapping of anything
 
@@ -9,17 +11,23 @@ from colabdev.remote.frames import Conversation
 from colabdev.remote.program import program
 from colabdev.remote.transport import Transport
 
+# https://research.google.com/colaboratory/faq.html: "at most 12 hours", fewer by use and demand.
+COLAB_LIFE = 12 * 3600.0
+
+_MOST_JOBS = 1000
 _TORCH_LIMIT = 90.0  # seconds; the first import of torch on a fresh VM is slow
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """The first GPU of a machine that has *count* of them; *memory* in bytes."""
+    """The first GPU of a machine that has *count* of them; memory in bytes, *use* in percent."""
 
     name: str
     memory: int
     driver: str
     count: int = 1
+    use: int | None = None
+    memory_used: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,10 @@ class HostFacts:
     """A machine in figures: *memory* and *disk_free* in bytes, ``""`` or None for unknown.
 
     *torch*, *cuda* (whether torch can use a GPU) and *cuda_version* are unknown when torch is not
-    there, was not asked, or did not answer in time.
+    there, was not asked, or did not answer in time. *uptime* is in seconds, *logins* how many SSH
+    connections the cell's server holds, *jobs* the ids of those that run; *colab* whether it is one
+    of Colab's machines; then *left_estimate* guesses the seconds until Colab ends it, which it
+    tells nobody.
     """
 
     hostname: str
@@ -41,6 +52,12 @@ class HostFacts:
     torch: str = ""
     cuda: bool | None = None
     cuda_version: str = ""
+    disk_total: int = 0
+    colab: bool = False
+    uptime: float | None = None
+    logins: int | None = None
+    jobs: tuple[str, ...] = ()
+    left_estimate: float | None = None
 
 
 def host_facts(transport: Transport, root: str = "/", *, torch: bool = True) -> HostFacts:
@@ -53,14 +70,34 @@ def host_facts(transport: Transport, root: str = "/", *, torch: bool = True) -> 
         ProtocolError: the answer is none of ours.
         TransportError: the connection failed.
     """
-    limit = _TORCH_LIMIT if torch else 0
-    process = transport.start(program("hostfacts", root, str(limit)))
+    looks = _looks(transport, root, str(_TORCH_LIMIT if torch else 0))
+    with contextlib.closing(looks):
+        return next(looks)
+
+
+def watch_host(transport: Transport, root: str, every: float) -> Generator[HostFacts, None, None]:
+    """Yield what `host_facts` returns, without torch, as the machine tells it *every* seconds.
+
+    Raises:
+        ProtocolError: the answer is none of ours.
+        TransportError: the connection failed.
+    """
+    return _looks(transport, root, "0", str(every))
+
+
+def _looks(transport: Transport, *arguments: str) -> Generator[HostFacts, None, None]:
+    process = transport.start(program("hostfacts", *arguments))
     try:
         conversation = Conversation(process, "hostfacts")
         conversation.greet()
-        _, body = conversation.receive()
+        while True:
+            _, body = conversation.receive()
+            yield _read(body)
     finally:
         process.close()
+
+
+def _read(body: bytes) -> HostFacts:
     try:
         return _facts(json.loads(body))
     except (
@@ -78,8 +115,10 @@ def host_facts(transport: Transport, root: str = "/", *, torch: bool = True) -> 
 
 
 def _facts(answer: dict[str, Any]) -> HostFacts:
-    gpu = answer["gpu"]
-    cuda = answer.get("cuda")
+    cuda, jobs = answer.get("cuda"), answer.get("jobs", [])
+    colab, uptime = bool(answer.get("colab", False)), _seconds(answer.get("uptime"))
+    if not isinstance(jobs, list):
+        raise TypeError("jobs")
     return HostFacts(
         hostname=str(answer["hostname"]),
         boot_id=str(answer["boot_id"]),
@@ -88,10 +127,38 @@ def _facts(answer: dict[str, Any]) -> HostFacts:
         cpus=int(answer["cpus"]),
         memory=int(answer["memory"]),
         disk_free=int(answer["disk_free"]),
-        gpu=None
-        if gpu is None
-        else Gpu(str(gpu["name"]), int(gpu["memory"]), str(gpu["driver"]), int(gpu["count"])),
+        gpu=None if answer["gpu"] is None else _gpu(answer["gpu"]),
         torch=str(answer.get("torch", "")),
         cuda=None if cuda is None else bool(cuda),
         cuda_version=str(answer.get("cuda_version", "")),
+        disk_total=int(answer.get("disk_total", 0)),
+        colab=colab,
+        uptime=uptime,
+        logins=_count(answer.get("logins")),
+        jobs=tuple(str(job) for job in jobs[:_MOST_JOBS]),
+        left_estimate=max(0.0, COLAB_LIFE - uptime) if colab and uptime is not None else None,
     )
+
+
+def _gpu(answer: dict[str, Any]) -> Gpu:
+    return Gpu(
+        str(answer["name"]),
+        int(answer["memory"]),
+        str(answer["driver"]),
+        int(answer["count"]),
+        _count(answer.get("use")),
+        _count(answer.get("memory_used")),
+    )
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _seconds(value: Any) -> float | None:
+    if value is None:
+        return None
+    seconds = float(value)
+    if not 0 <= seconds < 1e12:  # nan is not
+        raise ValueError("a time that cannot be")
+    return seconds

@@ -1,0 +1,146 @@
+"""``status``: what answers, what goes on there, and what the tunnels carried this month."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from colabdev.cli.console import Console
+from colabdev.cli.options import json_option, on_option, pass_console
+
+if TYPE_CHECKING:
+    from colabdev.commands.status import Status
+
+_PLACES = {
+    "alias": "runtime",
+    "state": "state",
+    "address": "address",
+    "gpu": "GPU",
+    "torch": "torch",
+    "python": "python",
+    "root": "workspace",
+}
+_ACTIVITY = {
+    "alias": "runtime",
+    "up": "up",
+    "left": "left (estimate)",
+    "logins": "SSH",
+    "jobs": "jobs",
+    "gpu_use": "GPU use",
+    "gpu_memory": "GPU memory",
+    "disk": "disk free",
+}
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.5, max=3600),
+    default=5.0,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@on_option
+@json_option
+@pass_console
+def status(console: Console, alias: str | None, watch: bool, every: float) -> None:
+    """Show the known runtimes: whether each one answers, and what goes on there.
+
+    How long Colab leaves a machine up is nowhere told: what is left of its 12 hours is an
+    estimate, and so is the month's use of ngrok.
+
+    \b
+    Example:
+      colabdev status --on colab
+      colabdev status --watch
+    """
+    from colabdev.commands.status import status as look
+
+    if watch:
+        _watch(console, alias, every)
+        return
+    with console.step("Asking the runtimes"):
+        found = look(alias)
+    _show(console, found)
+    _show_usage(console)
+
+
+def _watch(console: Console, alias: str | None, every: float) -> None:
+    import contextlib
+    import sys
+
+    from colabdev.commands.status import watch
+
+    with contextlib.suppress(KeyboardInterrupt):  # it is how a watch ends
+        if console.as_json or not sys.stdout.isatty():
+            for found in watch(alias, every):
+                _show(console, found)
+                _show_usage(console)
+        else:
+            from colabdev.cli.live import in_place
+
+            with in_place() as show:
+                for found in watch(alias, every):
+                    show(*_screen(found))
+
+
+def _show(console: Console, found: "list[Status]") -> None:
+    if console.as_json:
+        console.result(found)
+        return
+    empty = "No runtime is known yet. Run 'colabdev cell --copy' and paste the cell into Colab."
+    console.table([one.row() for one in found], _PLACES, empty)
+    console.table([one.activity() for one in found if one.facts], _ACTIVITY)
+    for one in found:
+        if one.problem:
+            console.warn(f"{one.runtime.alias}: {one.problem}", one.hint)
+
+
+def _screen(found: "list[Status]") -> list[object]:
+    from colabdev.cli.tables import laid_out
+
+    return [
+        laid_out([one.row() for one in found], _PLACES),
+        laid_out([one.activity() for one in found], _ACTIVITY),
+        *(f"{one.runtime.alias}: {one.problem} {one.hint}" for one in found if one.problem),
+        _carried(),
+    ]
+
+
+def _show_usage(console: Console) -> None:
+    from colabdev.remote.usage import FREE_BYTES, FREE_CONNECTIONS, this_month
+
+    if console.as_json:
+        used = this_month()
+        console.note(
+            "usage",
+            via="ngrok",
+            estimate=True,
+            sent=used.sent,
+            received=used.received,
+            connections=used.connections,
+            free_bytes=FREE_BYTES,
+            free_connections=FREE_CONNECTIONS,
+        )
+    elif carried := _carried():
+        console.done(carried)
+
+
+def _carried() -> str:
+    from colabdev.language import tr
+    from colabdev.remote.usage import FREE_BYTES, FREE_CONNECTIONS, Usage, this_month
+
+    used = this_month()
+    if used == Usage():
+        return ""
+    return tr(
+        "ngrok this month, an estimate made on this computer: {bytes} of {all_bytes} MB, "
+        "{connections} of {all_connections} connections of the free plan.",
+        bytes=f"{(used.sent + used.received) / 1e6:.1f}",
+        all_bytes=f"{FREE_BYTES / 1e6:.0f}",
+        connections=used.connections,
+        all_connections=FREE_CONNECTIONS,
+    )
+
+
+COMMANDS = (status,)
