@@ -11,10 +11,18 @@ from typing import Any  # a JSON line
 import pytest
 
 from colabdev import paths
+from colabdev.commands.code import code
 from colabdev.commands.connect import connect
 from colabdev.commands.doctor.causes import CAUSES, diagnosis
-from colabdev.remote.runtime import Registry
-from colabdev.remote.sshconfig import write_ssh_files
+from colabdev.commands.doctor.examine import examine
+from colabdev.commands.reporter import Silent
+from colabdev.editor.find import System
+from colabdev.errors import ConfigError
+from colabdev.remote import usage
+from colabdev.remote.destination import Destination
+from colabdev.remote.runtime import Registry, Runtime
+from colabdev.remote.sshconfig import ensure_include, write_ssh_files
+from colabdev.remote.sshkey import ensure_key
 from tests.commands.conftest import Heard
 from tests.remote.keys import fresh_ed25519
 from tests.support.cli import colabdev, json_lines
@@ -73,8 +81,8 @@ def connected(machine: StartedRuntime, heard: Heard) -> StartedRuntime:
 
 def test_without_a_runtime_it_is_this_computer() -> None:
     """Nothing of the far side is looked at, nothing fails."""
-    code, checks = _examined()
-    assert code == 0
+    exit_code, checks = _examined()
+    assert exit_code == 0
     assert {"OpenSSH client", "editor", "settings", "ngrok token"} <= checks.keys()
     assert not {"login", "host key", "torch"} & checks.keys()
 
@@ -83,8 +91,8 @@ def test_a_local_runtime_is_all_green(home: Path) -> None:
     """On the runtime of ``up --local`` no check fails or is skipped but for the editor's."""
     assert colabdev("up", "--local").returncode == 0
     try:
-        code, checks = _examined()
-        assert code == 0
+        exit_code, checks = _examined()
+        assert exit_code == 0
         assert not _failed(checks)
         assert [name for name, one in checks.items() if one["verdict"] == "skipped"] in (
             [],
@@ -103,8 +111,8 @@ def test_faults_of_this_computer_are_named_and_mended(connected: StartedRuntime)
     paths.user_ssh_config().write_text(f"Host a\n  Include {paths.ssh_config_file()}\n")
     paths.user_ssh_config().chmod(0o664)
     paths.known_hosts_file().write_text("")
-    code, checks = _examined()
-    assert code == 1
+    exit_code, checks = _examined()
+    assert exit_code == 1
     faults = ["key", "user's SSH config", "colabdev's SSH files", "Include line"]
     assert _failed(checks) == faults
     assert "below a Host" in checks["Include line"]["found"]
@@ -116,8 +124,8 @@ def test_faults_of_this_computer_are_named_and_mended(connected: StartedRuntime)
     assert b"is yours alone now" in done.stderr
     assert paths.user_ssh_config().read_text().endswith("Host a\n  Include "
                                                         f"{paths.ssh_config_file()}\n")  # fmt: skip
-    code, checks = _examined("colab")
-    assert (code, _failed(checks)) == (0, [])
+    exit_code, checks = _examined("colab")
+    assert (exit_code, _failed(checks)) == (0, [])
     assert checks["torch"]["verdict"] == "ok"
     assert b"libstdc++" in done.stdout
 
@@ -138,8 +146,8 @@ def test_a_config_that_ssh_cannot_read(connected: StartedRuntime) -> None:
     """A bad line is found by ssh itself and told with file and line."""
     config = paths.user_ssh_config()
     config.write_text(f"{config.read_text()}Nonsense yes\n")
-    code, checks = _examined()
-    assert code == 1
+    exit_code, checks = _examined()
+    assert exit_code == 1
     assert "nonsense" in checks["Host *"]["found"].lower()
     assert "line 2" in checks["Host *"]["mend"]
 
@@ -148,8 +156,8 @@ def test_a_config_that_ssh_cannot_read(connected: StartedRuntime) -> None:
 def test_a_server_that_stopped(connected: StartedRuntime) -> None:
     """The port is named; server, key, login and machine are skipped because of it."""
     connected.cell("stop")
-    code, checks = _examined()
-    assert code == 1
+    exit_code, checks = _examined()
+    assert exit_code == 1
     assert "refused" in _blame(checks, "port")["found"]
     assert checks["SSH server"]["found"] == "because of: port"
     assert checks["disk"]["verdict"] == "skipped"
@@ -251,8 +259,8 @@ def test_a_machine_that_is_not_fit(home: Path, heard: Heard) -> None:
     sick = {"PATH": path, "PYTHONPATH": _torch(home, cuda=False)}
     with start_runtime(home / "vm", env=sick) as runtime:
         connect(runtime.connect_string, "colab", heard)
-        code, checks = _examined()
-    assert code == 1
+        exit_code, checks = _examined()
+    assert exit_code == 1
     assert _failed(checks) == ["torch", "disk", "kernel", "glibc"]
     assert "9.9" in checks["torch"]["found"]
     assert checks["GPU"]["found"] == "Tesla T4"
@@ -274,8 +282,8 @@ def test_settings_tell_where_they_are_from(monkeypatch: pytest.MonkeyPatch) -> N
     assert "editor = cursor (COLABDEV_EDITOR)" in checks["settings"]["found"]
     paths.config_file().parent.mkdir(exist_ok=True)
     paths.config_file().write_text("[broken")
-    code, checks = _examined()
-    assert code == 1
+    exit_code, checks = _examined()
+    assert exit_code == 1
     assert _failed(checks)[0] == "settings"
 
 
@@ -295,9 +303,77 @@ def test_the_editor_and_its_extension(home: Path, monkeypatch: pytest.MonkeyPatc
 def test_no_ssh_client(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ssh the client is named, with what installs it."""
     monkeypatch.setenv("PATH", str(home))
-    code, checks = _examined()
-    assert code == 1
+    exit_code, checks = _examined()
+    assert exit_code == 1
     assert "openssh-client" in _blame(checks, "OpenSSH client")["mend"]
+
+
+@pytest.mark.sshd
+def test_a_forward_that_takes_a_taken_port(connected: StartedRuntime, elsewhere: int) -> None:
+    """A user's LocalForward that breaks every ssh is told as the login's fault, not the key's."""
+    config = paths.user_ssh_config()
+    config.write_text(
+        f"{config.read_text()}Host *\n  ExitOnForwardFailure yes\n"
+        f"  LocalForward 127.0.0.1:{elsewhere} 127.0.0.1:1\n"
+    )
+    _, checks = _examined()
+    assert "LocalForward" in _blame(checks, "login")["found"]
+    assert checks["Host *"]["verdict"] == "warn"
+
+
+@pytest.mark.sshd
+def test_no_forwarding_on_the_server(connected: StartedRuntime) -> None:
+    """A server that forwards nothing, which breaks VS Code alone, is found out."""
+    keys = connected.home / ".colabdev" / "sshd" / "authorized_keys"
+    keys.write_text(f"no-port-forwarding {keys.read_text()}")
+    _, checks = _examined()
+    assert "forwarding" in _blame(checks, "port forwarding")["found"]
+    assert checks["login"]["verdict"] == "ok"
+
+
+def test_cloudflared_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A road through a program that is not here is named, and the login is not tried."""
+    there = Destination(
+        "root", "one-two-three.trycloudflare.com", 443, fresh_ed25519(), "cloudflared"
+    )
+    Registry().put(Runtime("colab", there, "0" * 32, "/content", "2026-01-01T00:00:00+00:00"))
+    ensure_key()
+    write_ssh_files(Registry())
+    ensure_include()
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    _, checks = _examined()
+    assert "cloudflared" in _blame(checks, "cloudflared")["mend"]
+    assert checks["login"]["found"] == "because of: host key"
+    assert checks["host key"]["found"] == "because of: cloudflared"
+    assert not {"name", "port", "SSH server"} & checks.keys()
+
+
+def test_the_month_is_nearly_used_up() -> None:
+    """Little left of ngrok's free plan is a warning with the figure."""
+    usage.add("ngrok", sent=950_000_000, connections=10)
+    _, checks = _examined()
+    assert checks["tunnel allowance"]["verdict"] == "warn"
+    assert checks["tunnel allowance"]["found"].startswith("50 MB and 4990")
+
+
+def test_windows_own_editor_inside_wsl(home: Path) -> None:
+    """An editor that reads Windows' SSH files is told with the way out, by code and doctor."""
+    program = "/mnt/c/Programs/Microsoft VS Code/Code.exe"
+    wsl = System(
+        "wsl",
+        {"HOME": str(home)},
+        which=lambda name: "/mnt/c/Programs/Microsoft VS Code/bin/code" if name == "code" else None,
+        exists=lambda place: place == program,
+    )
+    checks = {check.name: check for check in examine(None, Silent(), system=wsl)}
+    assert checks["editor"].verdict == "warn"
+    assert checks["editor"].source == program
+    there = Destination("root", "0.tcp.ngrok.io", 22, fresh_ed25519(), "ngrok")
+    Registry().put(Runtime("colab", there, "0" * 32, "/content", "2026-01-01T00:00:00+00:00"))
+    with pytest.raises(ConfigError) as caught:
+        code(None, None, Silent(), system=wsl)
+    assert "WSL" in caught.value.message
+    assert "PowerShell" in caught.value.hint
 
 
 def test_a_mistyped_alias_is_bad_input(machine: StartedRuntime, heard: Heard) -> None:

@@ -15,6 +15,7 @@ class Cause:
     sentence: Callable[["re.Match[str]"], str]
     step: Callable[["re.Match[str]"], str]
     host_key: bool = False  # the far side is another machine: no login was tried
+    known: bool = False  # it is the right machine: its host key was taken
 
 
 def _again(_: "re.Match[str]") -> str:
@@ -57,11 +58,13 @@ CAUSES = (
         r"Too many authentication failures",
         lambda _: tr("ssh offered too many keys before the right one."),
         _fix,
+        known=True,
     ),
     Cause(
         r"Permission denied",
         lambda _: tr("It is the right machine, but it refuses this computer's key."),
         lambda _: tr("Render the cell on this computer and run that one: colabdev cell --copy"),
+        known=True,
     ),
     Cause(
         r"Could not resolve hostname (\S+?):",
@@ -85,14 +88,14 @@ CAUSES = (
         lambda _: tr("Update the OpenSSH client."),
     ),
     Cause(
-        r"Address already in use|cannot listen to port|forwarding failed|local forwarding",
-        lambda _: tr("A LocalForward of the SSH config asks for a port that is taken."),
-        lambda _: tr("Take LocalForward out of 'Host *', or move it below a host of its own."),
-    ),
-    Cause(
         r"administratively prohibited",
         lambda _: tr("The server allows no forwarding, which VS Code needs."),
         _again,
+    ),
+    Cause(
+        r"Address already in use|cannot listen to port|forwarding failed|local forwarding",
+        lambda _: tr("A LocalForward of the SSH config asks for a port that is taken."),
+        lambda _: tr("Take LocalForward out of 'Host *', or move it below a host of its own."),
     ),
     Cause(
         r"(\S+): (?:not found|command not found|No such file or directory)",
@@ -105,11 +108,16 @@ CAUSES = (
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Why ssh failed: one *sentence*, one *step*, and whether the *host_key* was wrong."""
+    """Why ssh failed: one *sentence*, one *step*.
+
+    Whether the *host_key* was wrong, or the machine is *known* by it; neither when ssh did not get
+    that far.
+    """
 
     sentence: str
     step: str
     host_key: bool = False
+    known: bool = False
 
 
 def diagnosis(said: str) -> Diagnosis:
@@ -117,7 +125,8 @@ def diagnosis(said: str) -> Diagnosis:
     for cause in CAUSES:
         match = re.search(cause.pattern, said)
         if match is not None:
-            return Diagnosis(cause.sentence(match), cause.step(match), cause.host_key)
+            sentence, step = cause.sentence(match), cause.step(match)
+            return Diagnosis(sentence, step, cause.host_key, cause.known)
     lines = [line for line in said.strip().splitlines() if line.strip()]
     last = lines[-1].strip()[:200] if lines else tr("it said nothing")
     return Diagnosis(

@@ -16,6 +16,7 @@ from colabdev.remote.destination import Destination
 _LIMIT = 10.0  # seconds for a step on the network
 _PROBE_LIMIT = 150.0  # the first import of torch on a fresh VM takes long
 _MARK = "colabdev-doctor"
+_LONGEST = 4000  # characters of an answer
 
 # Run by the login's shell without a terminal, as VS Code runs its own: what it sees, they see.
 _PROBE = """
@@ -145,7 +146,9 @@ def _host_key(patient: Patient) -> Finding | None:
         return fail(why.sentence, "ssh", why.step)
     if why is not None:
         patient.said.update(failed=why.sentence, step=why.step)
-    return ok(tr("the pinned one") if why is None else tr("not refused"), "ssh")
+        if not why.known:
+            return None  # ssh did not get that far: the login tells
+    return ok(tr("the pinned one"), "ssh")
 
 
 def _probe(patient: Patient) -> Diagnosis | None:
@@ -161,7 +164,7 @@ def _probe(patient: Patient) -> Diagnosis | None:
         mark, _, entry = line.partition(" ")
         name, _, value = entry.partition("=")
         if mark == _MARK:
-            patient.said[name] = value.strip()
+            patient.said[name] = value.strip()[:_LONGEST]
     if not patient.said:
         return diagnosis(asked.stderr)
     there = patient.said.get("date", "")
