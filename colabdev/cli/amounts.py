@@ -57,3 +57,12 @@ def pull_limit_option(function: F) -> F:
         show_default=True,
         help="The largest file to bring back; a larger one is named.",
     )(function)
+
+
+def pull_anyway_option(function: F) -> F:
+    """Add ``--pull-anyway``, which brings results beyond the tunnel's free month."""
+    return click.option(
+        "--pull-anyway",
+        is_flag=True,
+        help="Bring results also beyond what is left of ngrok's free month.",
+    )(function)

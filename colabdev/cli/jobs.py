@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from colabdev.cli.amounts import DURATION, pull_limit_option, reconnect_option
+from colabdev.cli.amounts import DURATION, pull_anyway_option, pull_limit_option, reconnect_option
 from colabdev.cli.console import Console
 from colabdev.cli.options import job_ids, json_option, on_option, pass_console
 
@@ -91,12 +91,18 @@ def _show(console: Console, found: "list[Job]", empty: str) -> None:
 @click.command()
 @click.argument("job", shell_complete=job_ids)
 @pull_limit_option
+@pull_anyway_option
 @reconnect_option
 @on_option
 @json_option
 @pass_console
 def attach(
-    console: Console, job: str, pull_limit: float, patience: float, alias: str | None
+    console: Console,
+    job: str,
+    pull_limit: float,
+    pull_anyway: bool,
+    patience: float,
+    alias: str | None,
 ) -> int:
     """Listen to a job from its first byte on, and end with its exit code.
 
@@ -110,7 +116,14 @@ def attach(
     from colabdev.cli.run import ended
     from colabdev.commands.jobs import attach as listen
 
-    outcome = listen(job, console, on=alias, pull_limit=int(pull_limit), patience=patience)
+    outcome = listen(
+        job,
+        console,
+        on=alias,
+        pull_limit=int(pull_limit),
+        pull_anyway=pull_anyway,
+        patience=patience,
+    )
     return ended(console, outcome)
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from colabdev.cli.amounts import SIZE, pull_limit_option, reconnect_option
+from colabdev.cli.amounts import SIZE, pull_anyway_option, pull_limit_option, reconnect_option
 from colabdev.cli.console import Console
 from colabdev.cli.options import SettingOption, json_option, on_option, pass_console
 
@@ -47,6 +47,7 @@ class _TargetCommand(click.Command):
     "Default: results in [tool.colabdev].",
 )
 @pull_limit_option
+@pull_anyway_option
 @click.option(
     "--log-limit",
     cls=SettingOption,
@@ -70,6 +71,7 @@ def run(
     no_sync: bool,
     patterns: tuple[str, ...],
     pull_limit: float,
+    pull_anyway: bool,
     log_limit: float,
     patience: float,
     target: str,
@@ -112,6 +114,7 @@ def run(
         env=environment(words),
         pull=wanted_results(wanted.project, patterns),
         pull_limit=int(pull_limit),
+        pull_anyway=pull_anyway,
         log_limit=int(log_limit),
         patience=patience,
     )

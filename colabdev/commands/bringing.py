@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from colabdev.errors import ColabdevError, RemoteFailure, SyncError
@@ -12,6 +13,7 @@ from colabdev.jobs.job import Artifact, Job
 from colabdev.jobs.line import Line
 from colabdev.payload import replica as wire
 from colabdev.remote.transport import Transport
+from colabdev.remote.usage import METERED, this_month
 from colabdev.store import Document
 from colabdev.sync.archive import note_agreed, open_archive, state_dir
 from colabdev.sync.reconcile import Agreed
@@ -34,14 +36,18 @@ class Bringer:
     """Brings files of *job* to *project*, none larger than *limit* bytes.
 
     A file is written beside the project's and moved into place once its digest is right. One that
-    was changed here is left as it is.
+    was changed here is left as it is, and one that would not fit into what is left of a metered
+    tunnel's month stays there, unless it shall come *anyway*.
     """
 
-    def __init__(self, line: Line, job: Job, project: Path, limit: int) -> None:
+    def __init__(
+        self, line: Line, job: Job, project: Path, limit: int, *, anyway: bool = False
+    ) -> None:
         self._line = line
         self._job = job
         self._project = project
         self._limit = limit
+        self._month = None if anyway else _Month()
         self._record = Document(state_dir(project) / "pulled.json", version=1)
         self._agreed: dict[str, Agreed] = {}  # not noted yet
 
@@ -81,7 +87,7 @@ class Bringer:
             for parent in reversed(PurePosixPath(artifact.path).parents[:-1]):
                 if not (self._project / parent).is_dir():
                     stage.take(b"p", _encoded([[str(parent), *_FOLDER_ROW], None]))
-            download = _Download(self._job.id, artifact, stage, before, self._limit)
+            download = _Download(self._job.id, artifact, stage, before, self._check_size)
             self._line.persist(download)
             outcomes = list(stage.apply())
         for _, state, _, reason in outcomes:
@@ -98,13 +104,25 @@ class Bringer:
         mine = _unsettled(parse_row(outcomes[-1][2])[1])  # the file came last
         self._agreed[artifact.path] = Agreed(mine, there, digest)
         brought = Artifact(artifact.path, digest, version.size)
+        if self._month:
+            self._month.carried += version.size
         self._remember(brought)
         return brought
 
     def _check(self, path: str, size: int) -> None:
         if reason := wire.why_unsafe(path, windows=os.name == "nt"):
             raise NotBrought(reason)
-        check_size(size, self._limit)
+        self._check_size(size)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limit:
+            raise NotBrought(f"it has {size_text(size)}, more than --pull-limit allows")
+        there = self._line.runtime.destination
+        if self._month and there and there.via in METERED and size > (left := self._month.left()):
+            raise NotBrought(
+                f"it has {size_text(size)}, and of ngrok's free month some {size_text(left)} are "
+                "left, by an estimate; --pull-anyway brings it"
+            )
 
     def _row(self, path: str) -> wire.Row | None:
         """Describe what stands at *path* here."""
@@ -136,7 +154,7 @@ class _Download:
         artifact: Artifact,
         stage: wire.Stage,
         before: wire.Row | None,
-        limit: int,
+        check_size: Callable[[int], None],
     ) -> None:
         self.version: Version | None = None
         self.digest = ""
@@ -144,7 +162,7 @@ class _Download:
         self._artifact = artifact
         self._stage = stage
         self._before = before
-        self._limit = limit
+        self._check_size = check_size
         self._size = 0
 
     def __call__(self, transport: Transport) -> None:
@@ -170,7 +188,7 @@ class _Download:
             raise Superseded("it changed there while it was brought")
         if self.version:
             self._stage.take(b"f", b"")  # what came of another version is taken back
-        check_size(version.size, self._limit)
+        self._check_size(version.size)
         self.version, self._size = version, 0
         times = (version.mtime_ns, time.time_ns())
         row = [self._artifact.path, "f", version.size, *times, version.executable, ""]
@@ -183,9 +201,15 @@ class _Download:
             raise Superseded("it is another one there by now")
 
 
-def check_size(size: int, limit: int) -> None:
-    if size > limit:
-        raise NotBrought(f"it has {size_text(size)}, more than --pull-limit allows")
+class _Month:
+    """What the free plan leaves of this month; what was *carried* may not be counted there yet."""
+
+    def __init__(self) -> None:
+        self._begun = this_month().left().bytes
+        self.carried = 0
+
+    def left(self) -> int:
+        return max(0, min(this_month().left().bytes, self._begun - self.carried))
 
 
 def _unsettled(entry: Entry) -> Entry:

@@ -34,6 +34,7 @@ def attach(
     *,
     on: str | None = None,
     pull_limit: int = PULL_LIMIT,
+    pull_anyway: bool = False,
     patience: float = RECONNECT_FOR,
 ) -> RunOutcome:
     """Listen to a job from its first byte on until it ends, and record what it measures.
@@ -55,7 +56,7 @@ def attach(
         ):
             project = project_root(Path.cwd().resolve())
             at_home = remote_root(project, runtime) == job.cwd
-            pull = PullOptions(project if at_home else None, limit=pull_limit)
+            pull = PullOptions(project if at_home else None, pull_limit, pull_anyway)
             return attend(line, attention, job, results=results, reporter=reporter, pull=pull)
 
 

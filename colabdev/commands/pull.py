@@ -32,10 +32,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class PullOptions:
-    """Where to bring results: to *project*, if it is here, none larger than *limit* bytes."""
+    """Where to bring results: to *project*, if it is here, none larger than *limit* bytes.
+
+    *anyway* brings also what goes beyond the tunnel's free month.
+    """
 
     project: Path | None = None
     limit: int = PULL_LIMIT
+    anyway: bool = False
 
 
 class Harvest:
@@ -63,7 +67,8 @@ class Harvest:
             self._homeless += 1
             return
         if self._pull is None:
-            self._pull = Pull(self._line, self._job, project, limit=self._options.limit)
+            limit, anyway = self._options.limit, self._options.anyway
+            self._pull = Pull(self._line, self._job, project, limit=limit, anyway=anyway)
         self._pull.want(artifact)
 
     def look(self) -> None:
@@ -123,9 +128,17 @@ class Pull:
     What cannot come, as one larger than *limit* bytes, is named.
     """
 
-    def __init__(self, line: Line, job: Job, project: Path, *, limit: int = PULL_LIMIT) -> None:
+    def __init__(
+        self,
+        line: Line,
+        job: Job,
+        project: Path,
+        *,
+        limit: int = PULL_LIMIT,
+        anyway: bool = False,
+    ) -> None:
         self._job = job
-        self._bringer = Bringer(line, job, project, limit)
+        self._bringer = Bringer(line, job, project, limit, anyway=anyway)
         self._wanted: dict[str, Artifact] = {}
         self._due: dict[str, float] = {}  # when a file that has come may come again
         self._stale: dict[str, Arrival] = {}  # not what was told of; a newer one may be

@@ -30,7 +30,8 @@ class RunOptions:
     """How to run: *env* goes on top of the runtime's own, its values into no file and no list.
 
     Without *sync* the project's folder there is taken as it stands. Files that the job makes and
-    that match a pattern of *pull* are brought back, none larger than *pull_limit* bytes.
+    that match a pattern of *pull* are brought back, none larger than *pull_limit* bytes, and none
+    beyond a tunnel's free month but *pull_anyway*.
     *log_limit* is in bytes, *patience* in seconds, as in `Line`.
     """
 
@@ -38,6 +39,7 @@ class RunOptions:
     env: Mapping[str, str] = field(default_factory=dict)
     pull: tuple[str, ...] = ()
     pull_limit: int = PULL_LIMIT
+    pull_anyway: bool = False
     log_limit: int = LOG_LIMIT
     patience: float = RECONNECT_FOR
 
@@ -80,7 +82,7 @@ def run_target(
             reporter=reporter,
             detach=detach,
             patience=options.patience,
-            pull=PullOptions(target.project, options.pull_limit),
+            pull=PullOptions(target.project, options.pull_limit, options.pull_anyway),
         )
 
 

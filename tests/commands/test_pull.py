@@ -15,6 +15,7 @@ from colabdev.commands.sync import sync_project
 from colabdev.commands.target import command_target, script_target, wanted_results
 from colabdev.errors import ConfigError, InputError, SyncConflict
 from colabdev.jobs.job import Artifact, Event, Exited
+from colabdev.remote import usage
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry
 from colabdev.results.store import Results
@@ -287,3 +288,24 @@ def test_what_git_does_not_see_is_the_pulls_alone(project: Path) -> None:
         "one\n",
     ]
     assert (project / "out" / "b.txt").read_text() == "mine"
+
+
+@pytest.mark.sshd
+def test_the_months_budget_is_kept(machine: StartedRuntime, project: Path) -> None:
+    """What does not fit into the rest of the free month is named; --pull-anyway brings it."""
+    runtime = connect(machine.connect_string, "colab", Silent()).runtime
+    assert runtime.destination
+    with relay_to(runtime.destination.port) as relay:
+        metered = replace(runtime.destination, port=relay.port, via="ngrok")
+        Registry().put(replace(runtime, destination=metered))
+        usage.add("ngrok", received=usage.FREE_BYTES - 10_000_000)
+        reporter = Hearing()
+        script = "head -c 20000000 /dev/zero > large.pt; head -c 1000 /dev/zero > small.pt"
+        target = command_target(("sh", "-c", script), name="results")
+        assert run_target(target, reporter, options=RunOptions(pull=("*.pt",))).code == 0
+        assert reporter.artifacts == ["small.pt"]
+        ((text, _),) = reporter.warned
+        assert "large.pt was not brought back" in text
+        assert "--pull-anyway" in text
+        assert attach("last", Hearing(), pull_anyway=True).code == 0
+        assert (project / "large.pt").stat().st_size == 20_000_000
