@@ -32,6 +32,11 @@ def usage_file() -> Path:
     return home() / "usage.json"
 
 
+def machines_file() -> Path:
+    """Return what machines said of themselves, so that none is asked twice."""
+    return home() / "machines.json"
+
+
 def log_file() -> Path:
     """Return the file of what was done, without secrets."""
     return home() / "log" / "log.txt"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colabdev import paths
+from colabdev.commands.hardware import remember_hardware
 from colabdev.commands.reporter import Reporter
 from colabdev.errors import ConfigError, InputError, RuntimeGone
 from colabdev.language import tr
@@ -84,6 +85,7 @@ def connect_to(
     registered = (now or datetime.datetime.now(datetime.UTC)).isoformat(timespec="microseconds")
     runtime = Runtime(alias, wanted.destination, wanted.boot_id, wanted.root, registered, stable)
     registry.put(runtime)
+    remember_hardware(facts)
     sshconfig.write_ssh_files(registry)
     reporter.done(_welcome(runtime, before))
     _include(reporter)

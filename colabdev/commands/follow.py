@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from colabdev.commands.attention import TICK, Attention, beside
+from colabdev.commands.hardware import known_hardware, remember_hardware
 from colabdev.commands.pull import Harvest, PullOptions
 from colabdev.commands.reporter import Reporter
 from colabdev.errors import (
@@ -62,7 +63,10 @@ def attend(
         RuntimeGone: the machine is another one by now, and the job is gone with the old one.
         RemoteFailure: (kind ``lost``) nobody can say how it ended.
     """
-    hardware = beside(lambda: _record_hardware(line, job, results.path))
+    known = known_hardware(line.runtime)
+    if known:
+        results.describe(job.id, known)
+    hardware = None if known else beside(lambda: _record_hardware(line, job, results.path))
     try:
         with (
             listener or Listener(line, job.id) as heard,
@@ -80,7 +84,8 @@ def attend(
         reporter.warn("The job was left running.", way_back(job.id))
         return RunOutcome(job.id, replace(job, state=JobState.RUNNING), LEFT_RUNNING)
     results.finish(job.id, end.state, end.code, seconds=end.seconds)
-    _await_hardware(hardware, reporter)
+    if hardware:
+        _await_hardware(hardware, reporter)
     return RunOutcome(job.id, replace(job, state=end.state, exit_code=end.code), end.code)
 
 
@@ -115,6 +120,7 @@ def _record_hardware(line: Line, job: Job, path: Path) -> None:
     facts = line.persist(lambda transport: host_facts(transport, line.runtime.root, torch=False))
     with Results(path) as results:
         results.describe(job.id, asdict(facts))
+    remember_hardware(facts)
 
 
 def _await_hardware(hardware: Future[None], reporter: Reporter) -> None:
