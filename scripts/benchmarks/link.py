@@ -171,7 +171,9 @@ def _relayed(near: str, far: str, folder: Path, rtt: float, rate: float) -> Iter
     ends = [f"/run/netns/{near}", f"/run/netns/{far}", _DEVICE]
     figures = [rtt / 2 * 1e6, rate, _queue(rtt, rate)]
     with subprocess.Popen(
-        [program, *ends, *(f"{figure:.0f}" for figure in figures)], stdout=subprocess.PIPE
+        [program, *ends, *(f"{figure:.0f}" for figure in figures)],
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for this process; it ends what it has started
     ) as relay:
         try:
             assert relay.stdout

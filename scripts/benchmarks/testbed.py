@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -82,7 +83,8 @@ def run_folder() -> Iterator[Path]:
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("Stopped."))
-    base = Path.home() / ".cache" / "colabdev" / "bench"
+    # Not $HOME: what a test with a home of its own has left is to be found as well.
+    base = Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache" / "colabdev" / "bench"
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:
         with _locked(base, wait=True):
@@ -140,12 +142,16 @@ def open_bed(run: Path, python: Path, *, rtt: float, rate: float) -> Iterator[Be
 @contextlib.contextmanager
 def _agent(link: Link, python: Path, printed: str) -> Iterator[str]:
     """Run the relay that stands for a tunnel; yield the connect string that leads to it."""
-    line = next(text for text in printed.splitlines() if text.startswith("colabdev connect '"))
-    text = line.split("'")[1]
+    lines = [text for text in printed.splitlines() if text.startswith("colabdev connect '")]
+    if not lines:
+        raise ToolFailed(f"the cell printed no connect string: {printed}")
+    text = lines[0].split("'")[1]
     host, _, rest = text.partition("?")
     user, port = host.rpartition("@")[0], host.rpartition(":")[2]
     words = [str(python), str(_HERE / "tcprelay.py"), FAR_ADDRESS, str(_PORT), port]
-    with subprocess.Popen(link.far_command(words), stdout=subprocess.PIPE) as relay:
+    with subprocess.Popen(
+        link.far_command(words), stdout=subprocess.PIPE, start_new_session=True
+    ) as relay:  # Ctrl-C is for this process; it ends what it has started
         try:
             assert relay.stdout
             relay.stdout.readline()
