@@ -65,7 +65,9 @@ def _help() -> Iterator[str]:
                     yield message(paragraph)
                 else:
                     for line in map(str.strip, paragraph.split("\n")):
-                        if line not in ("", "\b") and not line.startswith(("colabdev ", "cd ")):
+                        if line not in ("", "\b") and not line.startswith(
+                            ("colabdev ", "cd ", "ssh ")
+                        ):
                             yield line
         if isinstance(command, click.Group):
             for inner in command.commands.values():

@@ -100,7 +100,8 @@ class Console:
         if self.as_json:
             self._emit("warning", text=text, hint=hint)
         else:
-            self._message(f"{self._mark(tr('Warning:'), '33')} {clean(text)}", cleaned=True)
+            mark = self._mark(tr("Warning:"), "33")
+            self._message(f"{mark} {clean(text)}", cleaned=True)
             if hint:
                 self._message(f"  {hint}")
 
@@ -109,7 +110,8 @@ class Console:
         self._note(f"error: {kind}: {text}")
         if self.as_json:
             self._emit("error", kind=kind, message=text, hint=hint)
-        self._message(f"{self._mark(tr('Error:'), '31')} {clean(text)}", cleaned=True)
+        mark = self._mark(tr("Error:"), "31")
+        self._message(f"{mark} {clean(text)}", cleaned=True)
         if hint:
             self._message(f"  {hint}")
 
