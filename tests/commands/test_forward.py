@@ -2,7 +2,11 @@
 
 import functools
 import http.server
+import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -58,6 +62,36 @@ def test_a_page(machine: StartedRuntime, heard: Heard, page: int) -> None:
         end_link()
         with urllib.request.urlopen(url) as answer:
             assert len(answer.read()) == 1_000_000
+
+
+@pytest.mark.sshd
+def test_ctrl_c_ends_it_and_json_names_the_ports(
+    machine: StartedRuntime, heard: Heard, page: int
+) -> None:
+    """The whole command: stdout is JSON and nothing else, the page is there, Ctrl-C is no error."""
+    connect(machine.connect_string, "colab", heard)
+    local = _free()
+    command = [sys.executable, "-m", "colabdev", "forward", "--json", "--on", "colab"]
+    with linked(parse_connect_string(machine.connect_string)):
+        child = subprocess.Popen(
+            [*command, f"{local}:{page}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert child.stdout
+        port = json.loads(child.stdout.readline())["data"]
+        assert (port["local"], port["remote"]) == (local, page)
+        with urllib.request.urlopen(port["url"] + "page") as answer:
+            assert len(answer.read()) == 1_000_000
+        child.send_signal(signal.SIGINT)
+        rest, errors = child.communicate(timeout=60)
+        assert child.returncode == 0, errors
+        assert all(json.loads(line) for line in rest.splitlines())
+        assert "Traceback" not in errors
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", local))
 
 
 @pytest.mark.sshd

@@ -29,6 +29,7 @@ from colabdev.results.run import RunState
 from colabdev.results.store import Results
 from tests.remote.relay import Relay, relay_to
 from tests.support.far import output, spec, until
+from tests.support.link import end_link, link_process
 from tests.support.runtime import StartedRuntime, start_runtime
 
 pytestmark = pytest.mark.sshd
@@ -96,6 +97,15 @@ def road(machine: StartedRuntime) -> Iterator[Road]:
         _end_jobs(machine)
 
 
+@pytest.fixture
+def link(road: Road, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the road be gone by a link."""
+    monkeypatch.delenv("COLABDEV_LINK")
+    yield
+    end_link()
+    monkeypatch.setenv("COLABDEV_LINK", "0")
+
+
 def _end_jobs(machine: StartedRuntime) -> None:
     runtime = connect(machine.connect_string, "colab", Silent()).runtime
     with reach(runtime) as transport:
@@ -149,8 +159,18 @@ class Weather:
 
 def test_every_line_arrives_once_whatever_the_weather(road: Road, home: Path) -> None:
     """Random faults, also during the submit: each line once, in order, one start, its own code."""
-    end = time.monotonic() + SECONDS
-    for number in range(RUNS):
+    _brave_the_weather(road, home, RUNS, SECONDS)
+
+
+@pytest.mark.usefixtures("link")
+def test_every_line_arrives_once_over_the_link(road: Road, home: Path) -> None:
+    """The same when a link holds the connection, and programs run in interpreters that waited."""
+    _brave_the_weather(road, home, RUNS // 4, SECONDS / 2)
+
+
+def _brave_the_weather(road: Road, home: Path, runs: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    for number in range(runs):
         if time.monotonic() > end:
             break
         seed = random.SystemRandom().randrange(10**9)
@@ -169,6 +189,28 @@ def test_every_line_arrives_once_whatever_the_weather(road: Road, home: Path) ->
         assert outcome.code == code
         assert trace.read_text() == "started\n"
     assert number  # at the least one run was through
+
+
+@pytest.mark.usefixtures("link")
+def test_a_killed_link_is_no_end(road: Road, home: Path) -> None:
+    """kill -9 of the link under us: the job is listened to on over another, to its own code."""
+    gate = home / "gate"
+    killed: list[int] = []
+
+    def kill(_: Event) -> None:
+        if not killed:
+            killed.append(link_process().pid)
+            os.kill(killed[0], signal.SIGKILL)
+            gate.touch()
+
+    reporter = Noting(kill)
+    job = spec("gate", str(gate))
+    runtime = road.runtime
+    with reach(runtime) as transport:
+        outcome = follow_job(transport, job, kind="run", runtime=runtime, reporter=reporter)
+    assert (outcome.code, outcome.job.state) == (0, JobState.SUCCEEDED)
+    assert output(reporter.events, "stdout") == b"before 0\nthrough\n"
+    assert link_process().pid != killed[0]
 
 
 def test_a_long_break_is_told_and_mended(road: Road, home: Path) -> None:

@@ -93,6 +93,23 @@ def test_without_a_link_it_goes_direct(runtime: Runtime, monkeypatch: pytest.Mon
 
 
 @sshd
+def test_the_flag_goes_direct_as_well(runtime: Runtime, folder: Path) -> None:
+    """``--no-link`` on the command line: the job runs to its own exit code, and no link is made."""
+    words = ["run", "--no-link", "--on", "colab", "--", "sh", "-c", "cat line; exit 5"]
+    (folder / "line").write_text("a line\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "colabdev", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert (done.returncode, done.stdout) == (5, "a line\n"), done.stderr
+    assert not place.place("colab").folder.exists()
+
+
+@sshd
 def test_errors_cross_as_their_kinds(runtime: Runtime) -> None:
     """A foreign host key stays HostKeyMismatch, with both fingerprints and no retry."""
     assert runtime.destination
