@@ -19,15 +19,15 @@ class Meter:
     """Counts the bytes of all that travels in a sync of *total* bytes, for *progress*."""
 
     def __init__(self, total: int = 0, progress: Progress | None = None) -> None:
-        self._done = 0
-        self._total = total
+        self.done = 0
+        self.total = total
         self._progress = progress
 
     def advance(self, size: int) -> None:
-        self._done += size
-        self._total = max(self._total, self._done)
+        self.done += size
+        self.total = max(self.total, self.done)
         if self._progress:
-            self._progress(self._done, self._total)
+            self._progress(self.done, self.total)
 
 
 @dataclass(frozen=True, slots=True)

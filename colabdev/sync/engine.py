@@ -31,6 +31,8 @@ from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, shown, to_row
 _UNSETTLED_HERE = 2_000_000_000
 _UNSETTLED_THERE = 50_000_000
 _NO_LIMIT = 1 << 62
+_SAMPLE = 32_000_000  # bytes that a dry run packs to know what the rest will take
+_QUESTION = 15_000  # bytes: the far program, its request and the answer, when all is the same
 
 
 def sync(
@@ -259,6 +261,20 @@ class _Sync:
         else:
             self._archive.entries.pop(path, None)
 
+    def _cost(self) -> int:
+        """Estimate the bytes that the plan sends: pack some and reckon the rest by it."""
+        meter = Meter(sum(map(_size, self._plan.send)))
+        bases = {change.path: self._base(change, here=False) for change in self._plan.send}
+        known = {path: base for path, base in bases.items() if base}
+        contents = self._here.contents(self._plan.send, self._limit, meter, known)
+        packed = 0
+        with contextlib.closing(contents.frames()) as frames:
+            for _, body in wire.pieces(frames):
+                packed += len(body)
+                if meter.done > _SAMPLE:
+                    break
+        return _QUESTION + round(packed * max(1.0, meter.total / max(1, meter.done)))
+
     def _here_seen(self, entry: Entry) -> Entry:
         return _settled(entry, self._started - _UNSETTLED_HERE)
 
@@ -278,6 +294,7 @@ class _Sync:
         received, deleted_here, received_bytes = _tally(self._fetched)
         return SyncReport(
             planned=tuple(_planned(plan)) if self.is_dry else (),
+            cost_up=self._cost() if self.is_dry else 0,
             sent=sent,
             bytes=sent_bytes,
             received=received,

@@ -24,13 +24,16 @@ class SyncReport:
     """What a sync did, or with a dry run *planned*, and what it left alone.
 
     *sent* and *received* are paths in order, *bytes* and *received_bytes* the sizes of their
-    contents, *unchanged* counts files that were the same already. *changed_here* and
-    *changed_there* are what a one-way sync leaves alone. *too_large* maps paths to sizes.
+    contents, *cost_up* is an estimate of what a planned sync would send, after compression and
+    with what the question itself takes. *unchanged* counts files that were the same already.
+    *changed_here* and *changed_there* are what a one-way sync leaves alone. *too_large* maps paths
+    to sizes.
     *code_digest* is a SHA-256 over names and contents of every file that both sides agree on, the
     same on every machine.
     """
 
     planned: tuple[Planned, ...] = ()
+    cost_up: int = 0
     sent: tuple[str, ...] = ()
     bytes: int = 0
     received: tuple[str, ...] = ()
@@ -51,12 +54,10 @@ class SyncReport:
         """Return one line for the user."""
         parts = []
         if self.planned:
-            up, down = (
-                sum(one.size for one in self.planned if one.action == action)
-                for action in ("send", "fetch")
-            )
+            down = sum(one.size for one in self.planned if one.action == "fetch")
             parts.append(
-                f"{len(self.planned)} to do: at most {size_text(up)} up and {size_text(down)} down"
+                f"{len(self.planned)} to do: about {size_text(self.cost_up)} up (an estimate, "
+                f"after compression) and at most {size_text(down)} down"
             )
         if self.sent:
             parts.append(f"{len(self.sent)} sent ({size_text(self.bytes)})")

@@ -21,7 +21,8 @@ from tests.sync.trees import read, stages
 FULL = bool(os.environ.get("COLABDEV_TEST_FULL"))
 CUTS = 200 if FULL else 60
 SEED = int(os.environ.get("COLABDEV_TEST_SEED", time.time_ns() % 1_000_000))
-PATHS = [f"{folder}{name}" for folder in ("", "d/", "d/e/") for name in "pqrstu"]
+LARGE = "d/large"  # of which only blocks travel
+PATHS = [LARGE] + [f"{folder}{name}" for folder in ("", "d/", "d/e/") for name in "pqrstu"]
 Model = dict[str, bytes]
 
 
@@ -76,6 +77,15 @@ def sealed(chance: random.Random) -> bytes:
     return hashlib.sha256(payload).digest() + payload
 
 
+def sealed_again(chance: random.Random, before: bytes) -> bytes:
+    """Return large contents that are those of *before* but for a few blocks."""
+    payload = bytearray(before[32:] if len(before) > 1_000_000 else chance.randbytes(1_200_000))
+    for _ in range(chance.randrange(1, 4)):
+        at = chance.randrange(len(payload))
+        payload[at : at + 1000] = chance.randbytes(1000)
+    return hashlib.sha256(payload).digest() + payload
+
+
 def is_whole(contents: bytes) -> bool:
     return hashlib.sha256(contents[32:]).digest() == contents[:32]
 
@@ -117,6 +127,9 @@ def edit(root: Path, spare: Path, edits: dict[str, bytes | None]) -> None:
 def some_edits(chance: random.Random, paths: list[str], model: Model) -> dict[str, bytes | None]:
     edits: dict[str, bytes | None] = {}
     for path in paths:
+        if path == LARGE:
+            edits[path] = sealed_again(chance, model.get(path, b""))
+            continue
         edits[path] = None if path in model and chance.random() < 0.25 else sealed(chance)
     return edits
 
@@ -140,11 +153,13 @@ def test_a_sync_broken_at_any_byte_is_healed_by_the_next(folder: Path) -> None:
     model: Model = {}
     broken = 0
     with LocalTransport() as whole, watched(here, there) as halves:
-        edit(here, spare, {path: sealed(chance) for path in PATHS})
+        edit(here, spare, {path: sealed(chance) for path in PATHS[1:]})
+        edit(here, spare, {LARGE: sealed_again(chance, b"")})
         model = files(here)
         sync(here, whole, str(there), peer=PEER)
         for _ in range(CUTS):
-            touched = chance.sample(PATHS, 6)
+            touched = chance.sample(PATHS[1:], 5)
+            touched.insert(chance.randrange(6), LARGE)
             mine = some_edits(chance, touched[:3], model)
             theirs = some_edits(chance, touched[3:], model)
             edit(here, spare, mine)

@@ -74,7 +74,7 @@ def _walk(root: bytes) -> Iterator[bytes]:
 
 
 @settings(
-    max_examples=300,
+    max_examples=2000 if os.environ.get("COLABDEV_TEST_FULL") else 300,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
