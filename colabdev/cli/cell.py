@@ -33,6 +33,13 @@ if TYPE_CHECKING:  # what it imports is only loaded once it is needed
     type=click.Path(exists=True, dir_okay=False),
     help="Let in the laptop of this public key file (.pub) too; repeatable.",
 )
+@click.option(
+    "--release-when-idle",
+    type=int,
+    default=0,
+    metavar="MIN",
+    help="Give the VM back to Colab after MIN minutes without login, job or GPU work.",
+)
 @click.option("--copy", "to_clipboard", is_flag=True, help="Put the cell on the clipboard.")
 @click.option(
     "--notebook",
@@ -51,6 +58,7 @@ def cell(
     relay: str,
     relay_key: str,
     key_files: tuple[str, ...],
+    release_when_idle: int,
     to_clipboard: bool,
     notebook: str | None,
 ) -> None:
@@ -79,6 +87,7 @@ def cell(
         root=root,
         keep_open=keep_open,
         address=address,
+        release_when_idle=release_when_idle,
         relay=_relay(relay, relay_key) if relay else None,
     )
     if notebook is not None:

@@ -65,6 +65,7 @@ def render_cell(
     keep_open: bool = False,
     address: str = "",
     relay: Relay | None = None,
+    release_when_idle: int = 0,
 ) -> str:
     """Return the cell that opens a machine to the holder of *public_key*, one OpenSSH line.
 
@@ -98,6 +99,14 @@ def render_cell(
         )
     check_alias(name)
     road = _ROADS[tunnel]
+    if release_when_idle and (tunnel == "none" or not 1 <= release_when_idle <= 720):
+        raise InputError(
+            tr("A VM is released after 1 to 720 idle minutes, and only behind a tunnel."),
+            tr("Say, for one: colabdev cell --release-when-idle 30"),
+        )
+    pieces, call = road.pieces, road.call
+    if release_when_idle:
+        pieces, call = (*pieces, "idle"), f"{call}.released(Idle({release_when_idle}))"
     chosen: dict[str, str | bool] = {"NAME": name, "WORKSPACE_ROOT": root, "KEEP_OPEN": keep_open}
     if tunnel == "ngrok":
         chosen["ADDRESS"] = address
@@ -113,9 +122,9 @@ def render_cell(
         head = _filled_in(head, field, str(value) if isinstance(value, bool) else _literal(value))
     listed = "".join(f"    {_literal(key)},\n" for key in keys)
     return (
-        f"{head}PUBLIC_KEYS = [\n{listed}]\n\n{_joined(road.pieces)}\n"
+        f"{head}PUBLIC_KEYS = [\n{listed}]\n\n{_joined(pieces)}\n"
         f'if __name__ == "__main__":\n'
-        f"    colabdev_cell({road.call}, PUBLIC_KEYS, NAME, WORKSPACE_ROOT, KEEP_OPEN)\n"
+        f"    colabdev_cell({call}, PUBLIC_KEYS, NAME, WORKSPACE_ROOT, KEEP_OPEN)\n"
     )
 
 

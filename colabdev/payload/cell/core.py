@@ -94,7 +94,7 @@ def colabdev_stop() -> None:
         logins = _children(server[0]) if server else []
         logins += facts.pop("logins", [])
         ended = [_end_tunnel(facts), _end(server), *map(_end, logins)]
-        for name in ("sshd/pid", "tunnel/ngrok.yml", "tunnel/relay_secret"):
+        for name in ("sshd/pid", "tunnel/idle.json", "tunnel/ngrok.yml", "tunnel/relay_secret"):
             _remove(name)
         if facts:
             _save("runtime.json", {**facts, "sshd": None})
@@ -342,6 +342,9 @@ def _watch(tunnel: Tunnel, facts: dict[str, Any]) -> None:
                 _say(
                     "\nSomebody here published {closed} by our ngrok agent: closed.", closed=closed
                 )
+            left = _load("tunnel/idle.json").get("left", 300)
+            if left < 300:
+                _say("\nNobody uses this VM: back to Colab in {left:.0f} seconds.", left=left)
             print(f"\r{_status(facts):<78}", end="", flush=True)
             time.sleep(5)
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator
 from typing import Any
@@ -41,7 +42,13 @@ class TunnelLost(Exception):
 class Kept(Tunnel):
     """A tunnel that a keeper holds: it outlives interrupts and restarts of the notebook."""
 
+    idle: Any = None  # the piece `idle`, where the user asked for it
     patience, longest_pause = 120, 60  # seconds: for the first address, and between two attempts
+
+    def released(self, idle: Any) -> "Kept":
+        """Return this tunnel, whose keeper gives the VM back when nobody uses it."""
+        self.idle, self.settings = idle, [*self.settings, idle.minutes]
+        return self
 
     def prepare(self) -> None:
         """See to all that a keeper needs; this may install, and ask the user."""
@@ -83,6 +90,8 @@ class Kept(Tunnel):
         me, delay, state = [os.getpid(), _born(os.getpid())], 1, dict[str, Any]()
         if not _wait_for(lambda: _load("runtime.json").get("keeper") == me, 10):
             return  # the cell was interrupted before it took note of this process
+        if self.idle:
+            threading.Thread(target=self.idle.watch, daemon=True).start()
         while state.get("status") != "failed":
             _save("tunnel/state.json", {**state, "status": "starting"})
             try:
