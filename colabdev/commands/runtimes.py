@@ -4,6 +4,7 @@ from colabdev.commands.reporter import Reporter
 from colabdev.commands.status import status
 from colabdev.language import tr
 from colabdev.remote import sshconfig
+from colabdev.remote.link.client import tell
 from colabdev.remote.runtime import Registry, Runtime
 
 
@@ -39,6 +40,7 @@ def rename(old: str, new: str, reporter: Reporter) -> Runtime:
     """
     registry = Registry()
     runtime = registry.rename(old, new)
+    tell(old, "leave")  # a link finds its runtime by the alias that it was started with
     sshconfig.write_ssh_files(registry)
     reporter.done(tr("{old} is called {new} now.", old=old, new=new))
     return runtime

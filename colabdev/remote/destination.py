@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from colabdev.errors import BadConnectString
-from colabdev.language import tr
 
-# The roads a connect string may name (how each one is taken is in `tunnels`), and the one that
-# only this computer's own records name: it leads to a session of the user's Google account.
-PASTED_ROADS = ("none", "ngrok", "cloudflared", "relay")
-ROADS = (*PASTED_ROADS, "colab")
+# The roads a connect string may name; how each one is taken is in `tunnels`.
+ROADS = ("none", "ngrok", "cloudflared", "relay")
+
 
 _HINT = "Copy the whole line the cell printed."
 _VERSION = "1"
@@ -62,9 +60,8 @@ class Relay:
 class Destination:
     """An SSH endpoint: *host_key* is ``<type> <base64>``, *via* the road the tunnel takes.
 
-    On the road ``relay`` host and port are as the *relay* sees them; on the road ``colab`` the
-    hostname is the name of a session of Google's command line. *identity* is a key file of the
-    user's own: for the relay where there is one, else for the machine. Ours, when it is empty.
+    On the road ``relay`` host and port are as the *relay* sees them. *identity* is a key file of
+    the user: for the relay where there is one, else for the machine. Ours, when it is empty.
     No connect string holds it.
     """
 
@@ -110,10 +107,8 @@ class ConnectString:
         return f"colabdev://{self.destination}?{query}"
 
     @classmethod
-    def parse(cls, text: str, *, recorded: bool = False) -> Self:
+    def parse(cls, text: str) -> Self:
         """Read *text*: a connect string, or the whole ``colabdev connect '...'`` line.
-
-        Only one that this computer *recorded* may take the road ``colab``.
 
         Raises:
             BadConnectString: it is malformed, cut off, or of a version or road unknown here.
@@ -129,7 +124,7 @@ class ConnectString:
         user, host, port = _endpoint(match)
         if not _BOOT.fullmatch(fields["boot"]):
             raise _bad("boot id", fields["boot"])
-        via = _via(fields["via"], recorded)
+        via = _via(fields["via"])
         relay = _relay(fields) if via == "relay" else None
         _check_end(via, host, port)
         destination = Destination(user, host, port, _host_key(fields["key"]), via, relay)
@@ -273,15 +268,10 @@ def _endpoint(match: re.Match[str]) -> tuple[str, str, int]:
     return user, _host(match["host"]), int(port)
 
 
-def _via(text: str, recorded: bool) -> str:
-    if text in (ROADS if recorded else PASTED_ROADS):
-        return text
-    if text in ROADS:
-        raise BadConnectString(
-            tr("This connect string belongs to a Colab session of the computer that made it."),
-            tr("Connect to a session of your own with 'colabdev connect --via colab'."),
-        )
-    raise _bad("tunnel", text)
+def _via(text: str) -> str:
+    if text not in ROADS:
+        raise _bad("tunnel", text)
+    return text
 
 
 def _relay(fields: dict[str, str]) -> Relay:

@@ -202,7 +202,7 @@ def _identity(destination: Destination) -> PurePath:
 
 def _road(runtime: Runtime, platform: str) -> Sequence[str]:
     destination = runtime.destination
-    if runtime.stable or (destination and destination.via == "colab"):
+    if runtime.stable:
         return ("ProxyJump none", f"ProxyCommand {follower_line(runtime.alias, platform)}")
     if destination and destination.relay:
         return (f"ProxyJump {_relay_alias(runtime)}",)

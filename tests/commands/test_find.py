@@ -1,9 +1,11 @@
 """Finding the runtime by ngrok's API: the right one, no forged one, and wherever it moves."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +22,10 @@ from tests.commands.conftest import Heard
 from tests.remote.keys import fresh_ed25519
 from tests.remote.relay import relay_to
 from tests.support.cli import colabdev, json_lines
+from tests.support.link import linked
 from tests.support.ngrok_api import KEY, Account, serve
 from tests.support.runtime import StartedRuntime
+from tests.support.terminal import terminal
 
 
 @pytest.fixture
@@ -187,3 +191,54 @@ def test_stable_follows_for_plain_ssh(where: ConnectString, account: Account, he
             account.endpoints.clear()
             account.publish(_at(where, relay.port))
     colabdev("disconnect", "colab")
+
+
+@pytest.mark.sshd
+def test_followed_while_a_link_runs(where: ConnectString, account: Account, heard: Heard) -> None:
+    """A link whose tunnel moved gets to the new address with the next command."""
+    with relay_to(where.destination.port) as relay:
+        connect(str(_at(where, relay.port)), "colab", heard)
+        with linked(_at(where, relay.port)):
+            for _ in range(2):
+                with reach(Registry().get("colab")) as transport:
+                    assert run(transport, ["echo", "in"]).stdout == b"in\n"
+                relay.move()
+                relay.cut()
+                account.endpoints.clear()
+                account.publish(_at(where, relay.port))
+            with reach(Registry().get("colab")) as transport:
+                assert run(transport, ["echo", "in"]).stdout == b"in\n"
+            assert Registry().get("colab").destination == _at(where, relay.port).destination
+
+
+@pytest.mark.sshd
+def test_a_string_on_the_clipboard(machine: StartedRuntime, home: Path) -> None:
+    """It is offered with host and fingerprint, and taken only when the user agrees."""
+    there = parse_connect_string(machine.connect_string).destination
+    tools = home / "tools"
+    tools.mkdir()
+    (tools / "clip").write_text(f"colabdev connect '{machine.connect_string}'")
+    (tools / "xclip").write_text(f"#!/bin/sh\nexec cat {tools}/clip\n")
+    (tools / "xclip").chmod(0o700)
+    env = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "DISPLAY": ":0"}
+    env.pop("WAYLAND_DISPLAY", None)
+    with terminal("connect", env=env) as screen:
+        screen.until("Connect there")
+        assert str(there) in screen.screen
+        assert fingerprint(there.host_key) in screen.screen
+        screen.type("n\r")
+        screen.until("The line that the cell printed")
+        screen.type("\x03")
+        assert screen.end() == 130
+    assert Registry().all() == []
+    with terminal("connect", env=env) as screen:
+        screen.until("Connect there")
+        screen.type("y\r")
+        assert screen.end() == 0, screen.screen
+    assert Registry().get("colab").destination == there
+    (tools / "clip").write_text("\x1b[2J something else")
+    with terminal("connect", env=env) as screen:
+        screen.until("The line that the cell printed")
+        assert "something else" not in screen.screen
+        screen.type("\x03")
+        assert screen.end() == 130

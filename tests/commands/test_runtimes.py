@@ -9,9 +9,14 @@ from colabdev import paths
 from colabdev.commands.connect import connect
 from colabdev.commands.runtimes import rename, runtimes
 from colabdev.errors import InputError
+from colabdev.remote.destination import parse_connect_string
+from colabdev.remote.link import client
+from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry
+from colabdev.remote.transport import run
 from tests.commands.conftest import Heard
 from tests.support.cli import colabdev, json_lines
+from tests.support.link import end_link, link_process, linked
 from tests.support.runtime import StartedRuntime, start_runtime
 
 pytestmark = pytest.mark.sshd
@@ -46,6 +51,22 @@ def test_rename(machine: StartedRuntime, heard: Heard) -> None:
         check=False,
     )
     assert done.stdout == "in\n", done.stderr
+
+
+def test_rename_while_a_link_runs(machine: StartedRuntime, heard: Heard) -> None:
+    """The link of the old name leaves, and the new name gets one of its own."""
+    connect(machine.connect_string, "colab", heard)
+    with linked(parse_connect_string(machine.connect_string)):
+        with reach(Registry().get("colab")) as transport:
+            assert run(transport, ["echo", "in"]).stdout == b"in\n"
+        old = link_process("colab")
+        rename("colab", "a100", heard)
+        for child in client.STARTED:
+            child.wait(timeout=20)
+        assert not old.is_running()
+        with reach(Registry().get("a100")) as transport:
+            assert run(transport, ["echo", "in"]).stdout == b"in\n"
+        end_link("a100")
 
 
 def test_names_that_cannot_be(machine: StartedRuntime, heard: Heard) -> None:

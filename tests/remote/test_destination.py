@@ -162,7 +162,7 @@ ENCODED = KEY.split(" ")[1]
         (_with(via="carrier-pigeon"), "tunnel"),
         (_with(via="cloudflared"), "cloudflared address"),
         (_with(via="relay"), "'relay' is missing"),
-        (_with(via="colab"), "belongs to a Colab session"),
+        (_with(via="colab"), "tunnel"),
         (RELAYED.replace("127.0.0.1", "10.0.0.1"), "address on the relay"),
         (RELAYED.replace("me@", "-oProxyCommand@"), "user name"),
         (RELAYED.replace("&relay=me@", "&relay="), "relay"),
