@@ -86,6 +86,7 @@ def _own_files() -> list[Path]:
         paths.runtimes_file(),
         paths.results_file(),
         paths.usage_file(),
+        paths.machines_file(),
     )
     ours = [home / name for name in _FOLDERS if (home / name).exists()]
     for file in files:  # with its lock, and a database with its journal

@@ -116,6 +116,8 @@ def test_uninstall_takes_out_what_was_put_in_and_nothing_else(home: Path) -> Non
     assert colabdev("config", "set", "pull_limit", "1GB").returncode == 0
     assert "Include" in config.read_text()
     (paths.home() / "notes.txt").write_text("mine")
+    for file in (paths.results_file(), paths.usage_file(), paths.machines_file()):
+        file.touch()
     refused = colabdev("uninstall")
     assert refused.returncode == 2
     assert paths.config_file().exists()

@@ -68,6 +68,7 @@ class Link:
             if self._is_idle() or not self._is_in_place():
                 break
         self._give_up_place()
+        self._listener.close()
         with self._visits:  # those who are here stay to their end, unless it is told to leave
             while self._visitors and not (self._leaving.is_set() or self._trunk.forgotten):
                 self._visits.wait(_TICK)
@@ -79,6 +80,7 @@ class Link:
 
     def leave(self) -> None:
         """End now; those who hold a channel hear that their connection is lost."""
+        self._give_up_place()  # at once: a command that comes next must not be let in, and cut
         self._leaving.set()
         with self._visits:
             self._visits.notify_all()
@@ -94,10 +96,10 @@ class Link:
             return False
 
     def _give_up_place(self) -> None:
+        """Let nobody else in; any thread may, so the listener stays open for the one that waits."""
         if self._is_in_place():
             with contextlib.suppress(OSError):
                 self._spot.socket.unlink()
-        self._listener.close()
 
     def _count(self, step: int) -> None:
         with self._visits:
