@@ -13,7 +13,7 @@ from typing import Any, BinaryIO  # JSON is anything until it has been checked
 from colabdev.payload.frames import CHUNK, Failure
 
 NEVER = frozenset({b".git", b".colabdev"})  # left out whatever the rules say
-MAX_ENTRIES = 200_000
+MAX_ENTRIES = 250_000  # a tree of 200,000 files with its folders
 MAX_PATH = 4096
 
 Row = list[Any]
