@@ -22,6 +22,7 @@ from colabdev.jobs.client import cancel, jobs, new_job_id
 from colabdev.jobs.job import Event, Exited, JobSpec, JobState, Output
 from colabdev.jobs.line import Line
 from colabdev.jobs.listener import Listener
+from colabdev.remote.destination import parse_connect_string
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.ssh import SSHTransport
@@ -29,7 +30,7 @@ from colabdev.results.run import RunState
 from colabdev.results.store import Results
 from tests.remote.relay import Relay, relay_to
 from tests.support.far import output, spec, until
-from tests.support.link import end_link, link_process
+from tests.support.link import end_link, link_process, linked
 from tests.support.runtime import StartedRuntime, start_runtime
 
 pytestmark = pytest.mark.sshd
@@ -431,6 +432,37 @@ def test_a_killed_server_session_is_no_end(road: Road, home: Path) -> None:
         outcome = follow_job(transport, job, kind="run", runtime=runtime, reporter=reporter)
     assert (outcome.code, outcome.job.state) == (0, JobState.SUCCEEDED)
     assert output(reporter.events, "stdout") == b"before 0\nthrough\n"
+
+
+def test_every_line_arrives_once_though_links_are_killed(
+    machine: StartedRuntime, home: Path
+) -> None:
+    """The link dies at random moments, also during the submit: one start, each line in order."""
+    with linked(parse_connect_string(machine.connect_string)) as runtime:
+        for number in range(20 if FULL else 2):
+            seed = random.SystemRandom().randrange(10**9)
+            print(f"run {number}: seed {seed}")
+            chance = random.Random(seed)
+            over = threading.Event()
+
+            def kill(chance: random.Random = chance, over: threading.Event = over) -> None:
+                for _ in range(chance.randint(1, 3)):
+                    if over.wait(chance.uniform(0, 1.0)):
+                        return
+                    with contextlib.suppress(AssertionError, psutil.Error):  # none at the moment
+                        link_process().kill()
+
+            trace = home / f"trace {number}"
+            job = spec("numbers", str(seed), str(LINES), str(trace), "7")
+            reporter = Noting()
+            with reach(runtime) as transport, _beside(kill):
+                outcome = follow_job(transport, job, kind="run", runtime=runtime, reporter=reporter)
+                over.set()
+            for name, stream in (("out", "stdout"), ("err", "stderr")):
+                expected = "".join(f"{name} {n}\n" for n in range(LINES))
+                assert output(reporter.events, stream).decode() == expected
+            assert outcome.code == 7
+            assert trace.read_text() == "started\n"
 
 
 def _take(listener: Listener, events: list[Event]) -> bool:
