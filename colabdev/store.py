@@ -14,6 +14,7 @@ import filelock
 import platformdirs
 
 from colabdev.errors import ConfigError
+from colabdev.language import tr
 
 
 def private_dir(path: Path) -> Path:
@@ -27,8 +28,8 @@ def private_dir(path: Path) -> Path:
         path.chmod(0o700)
     except OSError as error:
         raise ConfigError(
-            f"The folder {path} cannot be used: {error.strerror}.",
-            "Free the name or make it yours, or set COLABDEV_HOME to another folder.",
+            tr("The folder {path} cannot be used: {strerror}.", path=path, strerror=error.strerror),
+            tr("Free the name or make it yours, or set COLABDEV_HOME to another folder."),
         ) from error
     return path
 
@@ -56,8 +57,8 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             raise
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be written: {error.strerror}.",
-            "Check the permissions of its folder and the free space.",
+            tr("{path} cannot be written: {strerror}.", path=path, strerror=error.strerror),
+            tr("Check the permissions of its folder and the free space."),
         ) from error
 
 
@@ -87,8 +88,12 @@ def locked(path: Path, *, timeout: float = 30) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as error:
         raise ConfigError(
-            f"Another colabdev has been writing {path} for {timeout:g} seconds.",
-            "Wait for it, or end it, and try again.",
+            tr(
+                "Another colabdev has been writing {path} for {timeout:g} seconds.",
+                path=path,
+                timeout=timeout,
+            ),
+            tr("Wait for it, or end it, and try again."),
         ) from error
     try:
         yield
@@ -140,6 +145,6 @@ class Document:
 
     def _unreadable(self, reason: str) -> ConfigError:
         return ConfigError(
-            f"{self.path} cannot be read: {reason}.",
-            "Move the file aside to start afresh, or put back a good copy.",
+            tr("{path} cannot be read: {reason}.", path=self.path, reason=reason),
+            tr("Move the file aside to start afresh, or put back a good copy."),
         )

@@ -92,22 +92,31 @@ def cell(
     )
     if notebook is not None:
         commands.write_notebook(Path(notebook), text)
-        console.done(f"Wrote {notebook}. Open it in Colab (File > Upload notebook) and run it.")
+        console.done(
+            tr(
+                "Wrote {notebook}. Open it in Colab (File > Upload notebook) and run it.",
+                notebook=notebook,
+            )
+        )
     if to_clipboard:
         from colabdev.cli.clipboard import copy
 
         copy(text)
-        console.done("The cell is on the clipboard. Paste it into a Colab notebook and run it.")
+        console.done(tr("The cell is on the clipboard. Paste it into a Colab notebook and run it."))
     if console.as_json:
         console.result({"cell": text})
     elif notebook is None and not to_clipboard:
         sys.stdout.write(text)
         if sys.stdout.isatty():
-            console.done("\nPaste this into a Colab cell and run it; --copy spares the selecting.")
+            console.done(
+                tr("\nPaste this into a Colab cell and run it; --copy spares the selecting.")
+            )
     if tunnel == "ngrok" and (to_clipboard or notebook is not None or sys.stdout.isatty()):
         console.done(
-            "Colab allows SSH only to accounts with compute units (its FAQ); ngrok wants a payment"
-            " card on file for TCP, which it does not charge."
+            tr(
+                "Colab allows SSH only to accounts with compute units (its FAQ); ngrok "
+                "wants a payment card on file for TCP, which it does not charge."
+            )
         )
 
 

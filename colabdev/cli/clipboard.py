@@ -1,6 +1,7 @@
 """The clipboard of this desktop: put text on it, and look at what is there."""
 
 from colabdev.errors import InputError
+from colabdev.language import tr
 
 
 def copy(text: str) -> None:
@@ -15,8 +16,8 @@ def copy(text: str) -> None:
         pyperclip.copy(text)
     except pyperclip.PyperclipException as error:
         raise InputError(
-            "There is no clipboard to copy to from here.",
-            "Linux needs xclip or wl-clipboard; or write it to a file: colabdev cell > cell.py",
+            tr("There is no clipboard to copy to from here."),
+            tr("Linux needs xclip or wl-clipboard; or write it to a file: colabdev cell > cell.py"),
         ) from error
 
 

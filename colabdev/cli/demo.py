@@ -6,6 +6,7 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import pass_console
+from colabdev.language import tr
 
 
 class _Terminal:
@@ -45,7 +46,7 @@ def demo(console: Console, python: str) -> None:
     from colabdev.commands.demo import demo as walk
 
     walk(_Terminal(), python=python)
-    console.done("\nThat was the whole road. With Colab: colabdev cell --copy")
+    console.done(tr("\nThat was the whole road. With Colab: colabdev cell --copy"))
 
 
 COMMANDS = (demo,)

@@ -7,6 +7,7 @@ import click
 from colabdev.cli.amounts import DURATION, pull_anyway_option, pull_limit_option, reconnect_option
 from colabdev.cli.console import Console
 from colabdev.cli.options import job_ids, json_option, on_option, pass_console
+from colabdev.language import tr
 
 if TYPE_CHECKING:
     from colabdev.jobs.job import Job
@@ -31,7 +32,7 @@ def jobs(context: click.Context, console: Console, alias: str | None) -> None:
         return
     from colabdev.commands.jobs import list_jobs
 
-    with console.step("Asking the runtime"):
+    with console.step(tr("Asking the runtime")):
         found = list_jobs(alias)
     _show(console, found, "No job has run there yet. Start one: colabdev run SCRIPT")
 
@@ -59,11 +60,11 @@ def prune(console: Console, ago: float, alias: str | None) -> None:
     """
     from colabdev.commands.jobs import prune_jobs
 
-    with console.step("Asking the runtime"):
+    with console.step(tr("Asking the runtime")):
         gone = prune_jobs(ago, on=alias)
     console.result(gone, f"Removed the records of {len(gone)} jobs." if gone else "")
     if not gone:
-        console.done("No job ended so long ago.")
+        console.done(tr("No job ended so long ago."))
 
 
 def _show(console: Console, found: "list[Job]", empty: str) -> None:

@@ -5,6 +5,7 @@ import click
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, pass_console
 from colabdev.errors import InputError
+from colabdev.language import tr
 
 
 @click.command()
@@ -31,8 +32,8 @@ def up(console: Console, local: bool, name: str, python: str | None) -> None:
 
     if not local:
         raise InputError(
-            "Only a runtime on this machine can be started from here.",
-            "Say so with --local; for Colab: colabdev cell --copy",
+            tr("Only a runtime on this machine can be started from here."),
+            tr("Say so with --local; for Colab: colabdev cell --copy"),
         )
     connection = connect(up_local(console, name=name, python=python), name, console)
     console.result(connection)
@@ -53,7 +54,7 @@ def down(console: Console, name: str, yes: bool) -> int:
     from colabdev.commands.local import take_down
 
     if not (yes or _agreed(name)):
-        console.done("Nothing was changed.")
+        console.done(tr("Nothing was changed."))
         return 1
     take_down(name, console)
     return 0
@@ -63,7 +64,10 @@ def _agreed(name: str) -> bool:
     import sys
 
     if not sys.stdin.isatty():
-        raise InputError(f"This removes the runtime {name} and all its files.", "Agree with --yes.")
+        raise InputError(
+            tr("This removes the runtime {name} and all its files.", name=name),
+            tr("Agree with --yes."),
+        )
     return click.confirm(f"End the runtime {name} and remove all its files?", err=True)
 
 

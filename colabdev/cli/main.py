@@ -156,8 +156,13 @@ def _run(arguments: Sequence[str], console: Console) -> int:
         return 141
     except Exception as error:
         console.failed(
-            f"This is a bug in colabdev: {type(error).__name__}: {error}",
-            f"Its trace is in {_keep_trace()}; please report it with what you typed.",
+            tr(
+                "This is a bug in colabdev: {name}: {error}", name=type(error).__name__, error=error
+            ),
+            tr(
+                "Its trace is in {keep_trace}; please report it with what you typed.",
+                keep_trace=_keep_trace(),
+            ),
             kind="Bug",
         )
         return 1

@@ -4,6 +4,7 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, pass_console
+from colabdev.language import tr
 
 _SHOWN = 10
 
@@ -30,9 +31,20 @@ def new(console: Console, folder: str, name: str | None) -> None:
 
     made = new_project(Path(folder), name)
     console.result(made)
-    console.done(f"The project {made.package} is in {made.folder}: {len(made.files)} files.")
     console.done(
-        f"  cd {shlex.quote(folder)} && colabdev run -m {made.package}.train --config debug"
+        tr(
+            "The project {package} is in {folder}: {files} files.",
+            package=made.package,
+            folder=made.folder,
+            files=len(made.files),
+        )
+    )
+    console.done(
+        tr(
+            "  cd {folder} && colabdev run -m {package}.train --config debug",
+            folder=shlex.quote(folder),
+            package=made.package,
+        )
     )
 
 
@@ -57,21 +69,29 @@ def init(console: Console, folder: str) -> None:
 
     adopted = init_project(Path(folder))
     for name in adopted.written:
-        console.done(f"Wrote {name}.")
+        console.done(tr("Wrote {name}.", name=name))
     if not adopted.written:
-        console.done("It was taken up already; nothing was changed.")
+        console.done(tr("It was taken up already; nothing was changed."))
     if console.as_json:
         console.result(adopted)
         return
     largest = list(adopted.sizes.items())[:_SHOWN]
     rows = [{"file": path, "size": size_text(size)} for path, size in largest]
-    console.done(f"A sync would send {adopted.files} files, {size_text(adopted.bytes)}; largest:")
+    console.done(
+        tr(
+            "A sync would send {files} files, {bytes}; largest:",
+            files=adopted.files,
+            bytes=size_text(adopted.bytes),
+        )
+    )
     console.table(rows, {"file": "File", "size": "Size"}, "There is nothing to send.")
     for path, size in adopted.too_large.items():
-        console.warn(f"{path} would not be sent: it has {size_text(size)}.")
+        console.warn(
+            tr("{path} would not be sent: it has {size}.", path=path, size=size_text(size))
+        )
     for left in adopted.skipped:
-        console.warn(f"{left.path} would not be sent: {left.reason}.")
-    console.done("What need not be sent, name in .colabdevignore.")
+        console.warn(tr("{path} would not be sent: {reason}.", path=left.path, reason=left.reason))
+    console.done(tr("What need not be sent, name in .colabdevignore."))
 
 
 COMMANDS = (new, init)

@@ -7,6 +7,7 @@ import click
 from colabdev.cli.amounts import SIZE, pull_anyway_option, pull_limit_option, reconnect_option
 from colabdev.cli.console import Console
 from colabdev.cli.options import SettingOption, json_option, on_option, pass_console
+from colabdev.language import tr
 
 if TYPE_CHECKING:
     from colabdev.commands.run import RunOutcome
@@ -127,7 +128,14 @@ def ended(console: Console, outcome: "RunOutcome") -> int:
     console.whose = "job"
     console.result(outcome)
     if outcome.job.state.ended and outcome.code:
-        console.done(f"Job {outcome.job.id} {outcome.job.state}: exit code {outcome.code}.")
+        console.done(
+            tr(
+                "Job {id} {state}: exit code {code}.",
+                id=outcome.job.id,
+                state=outcome.job.state,
+                code=outcome.code,
+            )
+        )
     return outcome.code
 
 

@@ -6,6 +6,7 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.language import tr
 
 if TYPE_CHECKING:
     from colabdev.commands.status import Status
@@ -59,7 +60,7 @@ def status(console: Console, alias: str | None, watch: bool, every: float) -> No
     if watch:
         _watch(console, alias, every)
         return
-    with console.step("Asking the runtimes"):
+    with console.step(tr("Asking the runtimes")):
         found = look(alias)
     _show(console, found)
     _show_usage(console)

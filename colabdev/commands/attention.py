@@ -13,6 +13,7 @@ from colabdev.commands.reporter import Reporter
 from colabdev.jobs.client import cancel
 from colabdev.jobs.job import Dropped, Event, Exited, Job, Output
 from colabdev.jobs.line import Line
+from colabdev.language import tr
 from colabdev.sync.report import size_text
 
 TICK = 0.1  # seconds between looks at what goes on
@@ -63,7 +64,9 @@ class Attention:
         """
         if self._pressed and not self._warned:
             self._warned = True
-            self._reporter.warn("The job is asked to stop.", "Ctrl-C again leaves it running.")
+            self._reporter.warn(
+                tr("The job is asked to stop."), tr("Ctrl-C again leaves it running.")
+            )
         if self._pressed and job and not self._asked:
             # Beside, so that a second Ctrl-C counts even when the line is dead.
             wish = job.id
@@ -78,7 +81,7 @@ class Attention:
         if isinstance(event, Dropped):
             lost = f"{size_text(event.size)} of what the job told are gone"
             hint = "Its log keeps the newest only; give it more room with --log-limit."
-            self.say(lambda: self._reporter.warn(f"{lost}, the oldest.", hint))
+            self.say(lambda: self._reporter.warn(tr("{lost}, the oldest.", lost=lost), hint))
         if isinstance(event, Output) and event.stream == "stderr" and event.data:
             self._inside = not event.data.endswith(b"\n")
         if isinstance(event, Exited):
@@ -91,12 +94,13 @@ class Attention:
         if since is None and self._reconnecting:
             self._reconnecting.close()
             self._reconnecting = None
-            self.say(lambda: self._reporter.done(f"Connected to {alias} again."))
+            self.say(lambda: self._reporter.done(tr("Connected to {alias} again.", alias=alias)))
         elif since and not self._reconnecting and time.time() - since > _BLIP:
             begun = f"reconnecting since {time.strftime('%H:%M:%S', time.localtime(since))}"
             self.say(
                 lambda: self._reporter.warn(
-                    f"The connection to {alias} broke; {begun}.", "The job goes on meanwhile."
+                    tr("The connection to {alias} broke; {begun}.", alias=alias, begun=begun),
+                    tr("The job goes on meanwhile."),
                 )
             )
             self._reconnecting = contextlib.ExitStack()

@@ -78,24 +78,30 @@ def render_cell(
         InputError: an argument cannot be what it should be.
     """
     if tunnel not in _ROADS:
-        raise InputError(f"There is no tunnel {tunnel!a}.", f"Known are: {', '.join(TUNNELS)}.")
+        raise InputError(
+            tr("There is no tunnel {tunnel!a}.", tunnel=tunnel),
+            tr("Known are: {TUNNELS}.", TUNNELS=", ".join(TUNNELS)),
+        )
     keys = [public_key, *more_keys]
     for key in keys:
         if not _PUBLIC_KEY.fullmatch(key) or not key.isprintable():
-            raise InputError("This is no public key of OpenSSH's.", "Give the line of a .pub file.")
+            raise InputError(
+                tr("This is no public key of OpenSSH's."), tr("Give the line of a .pub file.")
+            )
     if root and not (root.startswith(("/", "~/")) and root.isprintable()):
         raise InputError(
-            f"{root!a} is no workspace root.", "Give an absolute path on the VM, as /content."
+            tr("{root!a} is no workspace root.", root=root),
+            tr("Give an absolute path on the VM, as /content."),
         )
     if address and (tunnel != "ngrok" or not _ADDRESS.fullmatch(address)):
         raise InputError(
-            f"{address!a} is no address reserved at ngrok.",
-            "Give HOST:PORT as ngrok's dashboard shows it, with --tunnel ngrok.",
+            tr("{address!a} is no address reserved at ngrok.", address=address),
+            tr("Give HOST:PORT as ngrok's dashboard shows it, with --tunnel ngrok."),
         )
     if (relay is not None) != (tunnel == "relay"):
         raise InputError(
             tr("A cell for the tunnel relay needs a relay, and no other cell takes one."),
-            "Say: colabdev cell --relay USER@HOST:PORT",
+            tr("Say: colabdev cell --relay USER@HOST:PORT"),
         )
     check_alias(name)
     road = _ROADS[tunnel]

@@ -72,15 +72,19 @@ def connect_to(
     before = {runtime.alias: runtime for runtime in registry.all()}.get(alias)
     ensure_key()
     with (
-        reporter.step(f"Logging in to {wanted.destination}"),
+        reporter.step(tr("Logging in to {destination}", destination=wanted.destination)),
         SSHTransport.connect(wanted.destination, paths.key_file(), wait=False) as transport,
     ):
         facts = host_facts(transport, wanted.root, torch=False)
     if facts.boot_id != wanted.boot_id:
         raise RuntimeGone(
-            f"The machine at {wanted.destination} is in another life than this connect string: "
-            "it has been started anew since, or its folder ~/.colabdev was removed.",
-            "Run the cell again and connect with the string it prints.",
+            tr(
+                "The machine at {destination} is in another life than this connect "
+                "string: it has been started anew since, or its folder ~/.colabdev was "
+                "removed.",
+                destination=wanted.destination,
+            ),
+            tr("Run the cell again and connect with the string it prints."),
         )
     registered = (now or datetime.datetime.now(datetime.UTC)).isoformat(timespec="microseconds")
     runtime = Runtime(alias, wanted.destination, wanted.boot_id, wanted.root, registered, stable)
@@ -110,4 +114,10 @@ def _include(reporter: Reporter) -> None:
         reporter.warn(error.message, error.hint)
         return
     if added:
-        reporter.done(f"{paths.user_ssh_config()} now includes {paths.ssh_config_file()}.")
+        reporter.done(
+            tr(
+                "{user_ssh_config} now includes {ssh_config_file}.",
+                user_ssh_config=paths.user_ssh_config(),
+                ssh_config_file=paths.ssh_config_file(),
+            )
+        )

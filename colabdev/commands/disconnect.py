@@ -22,14 +22,18 @@ def disconnect(alias: str | None, reporter: Reporter) -> Runtime | None:
     known = {runtime.alias: runtime for runtime in registry.all()}
     if alias is None and len(known) > 1:
         raise InputError(
-            "Several runtimes are known.", f"Name the one to forget: {', '.join(known)}."
+            tr("Several runtimes are known."),
+            tr("Name the one to forget: {known}.", known=", ".join(known)),
         )
     gone = known.pop(alias or next(iter(known), ""), None)
     if gone is not None:
         registry.forget(gone.alias)
         reporter.done(
-            f"Forgot {gone.alias}. The machine goes on: colabdev_stop() in its notebook ends it "
-            "('colabdev down' if it runs on this computer)."
+            tr(
+                "Forgot {alias}. The machine goes on: colabdev_stop() in its notebook "
+                "ends it ('colabdev down' if it runs on this computer).",
+                alias=gone.alias,
+            )
         )
     else:
         reporter.done(f"There is no runtime {alias or ''}".rstrip() + ", so nothing is to be done.")
@@ -53,7 +57,16 @@ def _take_out_include(reporter: Reporter) -> None:
     try:
         removed = sshconfig.remove_include()
     except ConfigError as error:  # the line left behind includes a file without hosts: harmless
-        reporter.warn(error.message, f"Take out the line yourself: {sshconfig.include_line()}")
+        reporter.warn(
+            error.message,
+            tr("Take out the line yourself: {include_line}", include_line=sshconfig.include_line()),
+        )
         return
     if removed:
-        reporter.done(f"{paths.user_ssh_config()} no longer includes {paths.ssh_config_file()}.")
+        reporter.done(
+            tr(
+                "{user_ssh_config} no longer includes {ssh_config_file}.",
+                user_ssh_config=paths.user_ssh_config(),
+                ssh_config_file=paths.ssh_config_file(),
+            )
+        )

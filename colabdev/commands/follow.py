@@ -18,6 +18,7 @@ from colabdev.errors import (
 from colabdev.jobs.job import Artifact, Exited, Job, JobState
 from colabdev.jobs.line import Line
 from colabdev.jobs.listener import Listener
+from colabdev.language import tr
 from colabdev.remote.host import host_facts
 from colabdev.results.run import RunState
 from colabdev.results.store import Results
@@ -81,7 +82,7 @@ def attend(
         raise
     if end is None:
         results.finish(job.id, RunState.DETACHED, None)
-        reporter.warn("The job was left running.", way_back(job.id))
+        reporter.warn(tr("The job was left running."), way_back(job.id))
         return RunOutcome(job.id, replace(job, state=JobState.RUNNING), LEFT_RUNNING)
     results.finish(job.id, end.state, end.code, seconds=end.seconds)
     if hardware:
@@ -127,6 +128,8 @@ def _await_hardware(hardware: Future[None], reporter: Reporter) -> None:
     try:
         hardware.result(_FACTS_LIMIT)
     except TimeoutError:
-        reporter.warn("The run is recorded without its hardware: the machine does not name it.")
+        reporter.warn(tr("The run is recorded without its hardware: the machine does not name it."))
     except ColabdevError as error:
-        reporter.warn(f"The run is recorded without its hardware: {error.message}")
+        reporter.warn(
+            tr("The run is recorded without its hardware: {message}", message=error.message)
+        )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colabdev.errors import ConfigError
+from colabdev.language import tr
 from colabdev.store import write_atomic
 from colabdev.sync.ignore import ProjectRules
 from colabdev.sync.options import LIMIT
@@ -74,7 +75,10 @@ def _missing_table(file: Path) -> bytes | None:
     except FileNotFoundError:
         return _TABLE.lstrip().encode()
     except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}.", "Mend it.") from error
+        raise ConfigError(
+            tr("{file} cannot be read: {strerror}.", file=file, strerror=error.strerror),
+            tr("Mend it."),
+        ) from error
     tool = _parsed(file, before).get("tool", {})
     if isinstance(tool, dict) and "colabdev" in tool:
         return None
@@ -85,8 +89,8 @@ def _missing_table(file: Path) -> bytes | None:
         tomllib.loads(after.decode())
     except tomllib.TOMLDecodeError as error:  # `tool` may be written in a way that cannot grow
         raise ConfigError(
-            f"{shown(str(file))} cannot be added to: {error}.",
-            "Write the table by hand: [tool.colabdev]",
+            tr("{file} cannot be added to: {error}.", file=shown(str(file)), error=error),
+            tr("Write the table by hand: [tool.colabdev]"),
         ) from error
     return after
 
@@ -95,7 +99,10 @@ def _parsed(file: Path, contents: bytes) -> dict[str, object]:
     try:
         return tomllib.loads(contents.decode())
     except ValueError as error:
-        raise ConfigError(f"{shown(str(file))} cannot be read: {error}.", "Mend it.") from error
+        raise ConfigError(
+            tr("{file} cannot be read: {error}.", file=shown(str(file)), error=error),
+            tr("Mend it."),
+        ) from error
 
 
 def _write(file: Path, contents: bytes) -> None:

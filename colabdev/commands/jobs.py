@@ -16,6 +16,7 @@ from colabdev.jobs import client
 from colabdev.jobs.job import Dropped, Event, Exited, Job, Output
 from colabdev.jobs.line import RECONNECT_FOR, Line
 from colabdev.jobs.listener import Listener
+from colabdev.language import tr
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry
 from colabdev.remote.transport import Transport
@@ -120,12 +121,19 @@ def wait_for_jobs(
     ):
         wanted = [find_job(transport, word) for word in which]
         for number, job in enumerate(wanted):
-            with reporter.step(f"Waiting for {job.name} ({number + 1} of {len(wanted)})"):
+            with reporter.step(
+                tr(
+                    "Waiting for {name} ({number} of {wanted})",
+                    name=job.name,
+                    number=number + 1,
+                    wanted=len(wanted),
+                )
+            ):
                 _sit_out(line, attention, job)
         ended = {job.id: job for job in line.persist(client.jobs)}
     gone = next((job.id for job in wanted if job.id not in ended), None)
     if gone:
-        raise JobNotFound(f"The records of job {gone} were removed meanwhile.")
+        raise JobNotFound(tr("The records of job {gone} were removed meanwhile.", gone=gone))
     return [ended[job.id] for job in wanted]
 
 
@@ -183,7 +191,10 @@ def find_job(transport: Transport, which: str) -> Job:
         return begun[0]
     if begun:
         raise InputError(
-            f"More than one job has an id that begins with {which!a}.",
-            f"Say which one: {', '.join(job.id for job in begun[:9])}",
+            tr("More than one job has an id that begins with {which!a}.", which=which),
+            tr("Say which one: {value}", value=", ".join(job.id for job in begun[:9])),
         )
-    raise JobNotFound(f"There is no job {which!a} on this runtime.", "List them: colabdev jobs")
+    raise JobNotFound(
+        tr("There is no job {which!a} on this runtime.", which=which),
+        tr("List them: colabdev jobs"),
+    )

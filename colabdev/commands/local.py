@@ -16,6 +16,7 @@ from colabdev.commands.reporter import Reporter, Silent
 from colabdev.errors import ColabdevError, InputError, RemoteError, TransportError
 from colabdev.jobs import client
 from colabdev.jobs.job import Job
+from colabdev.language import tr
 from colabdev.remote.destination import ConnectString, parse_connect_string
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime, check_alias
@@ -41,7 +42,7 @@ def up_local(reporter: Reporter, *, name: str = "local", python: str | None = No
         private_dir(home)
         text = render_cell(ensure_key(), tunnel="none", name=name, root=str(home / "content"))
         write_atomic(home / "cell.py", text.encode())
-        with reporter.step("Starting a private SSH server on this machine"):
+        with reporter.step(tr("Starting a private SSH server on this machine")):
             printed = _run_cell(home, python or sys.executable)
         lines = [line for line in printed.splitlines() if line.startswith("colabdev connect '")]
         connect = lines[0].split("'")[1]
@@ -59,15 +60,17 @@ def take_down(name: str, reporter: Reporter) -> None:
     check_alias(name)
     known = _known(paths.local_runtimes_dir() / name)
     if known is not None:
-        with reporter.step(f"Ending the jobs of {name}"):
+        with reporter.step(tr("Ending the jobs of {name}", name=name)):
             _end_jobs(Runtime(name, known.destination, known.boot_id, known.root, ""), reporter)
     if not down_local(name):
-        reporter.done(f"There is no runtime {name} on this machine, so nothing is to be done.")
+        reporter.done(
+            tr("There is no runtime {name} on this machine, so nothing is to be done.", name=name)
+        )
         return
     registered = {runtime.alias: runtime.destination for runtime in Registry().all()}
     if known is not None and registered.get(name) == known.destination:
         disconnect(name, Silent())
-    reporter.done(f"The runtime {name} has ended, and its files are gone.")
+    reporter.done(tr("The runtime {name} has ended, and its files are gone.", name=name))
 
 
 def down_local(name: str = "local") -> bool:
@@ -86,8 +89,12 @@ def down_local(name: str = "local") -> bool:
             shutil.rmtree(home)
         except OSError as error:
             raise ColabdevError(
-                f"{error.filename} cannot be removed: {error.strerror}.",
-                f"The runtime has ended; remove {home} by hand.",
+                tr(
+                    "{filename} cannot be removed: {strerror}.",
+                    filename=error.filename,
+                    strerror=error.strerror,
+                ),
+                tr("The runtime has ended; remove {home} by hand.", home=home),
             ) from error
     return True
 
@@ -97,8 +104,8 @@ def _home(name: str) -> Iterator[Path]:
     """Lend the home folder of the runtime *name*, which may not be there, to one at a time."""
     if os.name != "posix":
         raise InputError(
-            "A runtime on this machine needs Linux or macOS.",
-            "On Windows, run colabdev inside WSL.",
+            tr("A runtime on this machine needs Linux or macOS."),
+            tr("On Windows, run colabdev inside WSL."),
         )
     check_alias(name)
     folder = private_dir(paths.local_runtimes_dir())
@@ -128,9 +135,11 @@ def _end_jobs(
                     return
                 sleep(0.2)
     except (TransportError, RemoteError) as error:
-        reporter.warn(f"Its jobs could not be asked to end: {error.message}", error.hint)
+        reporter.warn(
+            tr("Its jobs could not be asked to end: {message}", message=error.message), error.hint
+        )
     else:
-        reporter.warn("Some of its jobs did not end.", "Look for them with 'ps'.")
+        reporter.warn(tr("Some of its jobs did not end."), tr("Look for them with 'ps'."))
 
 
 def _run_cell(home: Path, python: str, *words: str) -> str:
@@ -138,7 +147,10 @@ def _run_cell(home: Path, python: str, *words: str) -> str:
     environment = {name: text for name, text in os.environ.items() if name != "COLAB_RELEASE_TAG"}
     program = shutil.which(python)
     if program is None:
-        raise InputError(f"There is no program {python!a} to run.", "Name a Python: --python PATH.")
+        raise InputError(
+            tr("There is no program {python!a} to run.", python=python),
+            tr("Name a Python: --python PATH."),
+        )
     try:
         done = subprocess.run(
             [str(Path(program).absolute()), str(home / "cell.py"), *words],
@@ -152,7 +164,10 @@ def _run_cell(home: Path, python: str, *words: str) -> str:
         )
     except OSError as error:
         raise InputError(
-            f"{program} cannot be started: {error.strerror}.", "Name a Python: --python PATH."
+            tr(
+                "{program} cannot be started: {strerror}.", program=program, strerror=error.strerror
+            ),
+            tr("Name a Python: --python PATH."),
         ) from error
     if done.returncode:
         message, _, step = done.stderr.strip().partition("\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from colabdev import texts
 from colabdev.errors import ColabdevError, InputError
+from colabdev.language import tr
 
 _PLACEHOLDER = "project_name"  # what the template itself is called: it is a working project
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -66,8 +67,12 @@ def new_project(folder: Path, name: str | None = None) -> NewProject:
         files = _fill(folder, package)
     except OSError as error:
         raise ColabdevError(
-            f"The project cannot be written to {folder}: {error.strerror}; nothing was made.",
-            "Name a folder that you may write to, on a disk with free space.",
+            tr(
+                "The project cannot be written to {folder}: {strerror}; nothing was made.",
+                folder=folder,
+                strerror=error.strerror,
+            ),
+            tr("Name a folder that you may write to, on a disk with free space."),
         ) from error
     return NewProject(folder, package, files)
 
@@ -81,8 +86,13 @@ def _checked_name(name: str, *, given: bool) -> str:
         proposal = "demo"
     what = "name" if given else "folder's name"
     raise InputError(
-        f"The {what} {name!r} cannot be that of a Python package: {reason}.",
-        f"Name the package: --name {proposal}",
+        tr(
+            "The {what} {name!r} cannot be that of a Python package: {reason}.",
+            what=what,
+            name=name,
+            reason=reason,
+        ),
+        tr("Name the package: --name {proposal}", proposal=proposal),
     )
 
 
@@ -102,20 +112,26 @@ def _refusal(name: str) -> str:
 def _check_free(folder: Path) -> None:
     if not folder.parent.is_dir():
         raise InputError(
-            f"There is no folder {folder.parent} to make the project in.", "Make that folder first."
+            tr("There is no folder {parent} to make the project in.", parent=folder.parent),
+            tr("Make that folder first."),
         )
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():
-        raise InputError(f"{folder} is a file.", "Name a folder that is not there yet.")
+        raise InputError(
+            tr("{folder} is a file.", folder=folder), tr("Name a folder that is not there yet.")
+        )
     try:
         empty = next(folder.iterdir(), None) is None
     except OSError as error:
-        raise InputError(f"{folder} cannot be read: {error.strerror}.", "Name another.") from error
+        raise InputError(
+            tr("{folder} cannot be read: {strerror}.", folder=folder, strerror=error.strerror),
+            tr("Name another."),
+        ) from error
     if not empty:
         raise InputError(
-            f"The folder {folder} is not empty.",
-            "Name a new folder; to use colabdev with the project that is in it: colabdev init",
+            tr("The folder {folder} is not empty.", folder=folder),
+            tr("Name a new folder; to use colabdev with the project that is in it: colabdev init"),
         )
 
 

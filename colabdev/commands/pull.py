@@ -14,6 +14,7 @@ from colabdev.commands.bringing import Bringer, NotBrought, Superseded
 from colabdev.commands.reporter import Reporter
 from colabdev.jobs.job import Artifact, Job
 from colabdev.jobs.line import Line
+from colabdev.language import tr
 from colabdev.sync.report import size_text
 
 PULL_LIMIT = 500_000_000
@@ -79,7 +80,7 @@ class Harvest:
     def finish(self) -> None:
         """Wait until the last of them is here, or the user has left."""
         if self._pull and self._pull.finish():
-            with self._reporter.step("Bringing back the last results") as step:
+            with self._reporter.step(tr("Bringing back the last results")) as step:
                 while (left := self._pull.left) and not self._attention.left:
                     step.say(f"Bringing back the last results ({left} left)")
                     time.sleep(TICK)
@@ -89,9 +90,11 @@ class Harvest:
         if self._homeless:
             self._attention.say(
                 lambda: self._reporter.warn(
-                    f"The job's results stay on the runtime, in {self._job.cwd}.",
-                    f"In the project's folder here, this brings them: "
-                    f"colabdev attach {self._job.id}",
+                    tr("The job's results stay on the runtime, in {cwd}.", cwd=self._job.cwd),
+                    tr(
+                        "In the project's folder here, this brings them: colabdev attach {id}",
+                        id=self._job.id,
+                    ),
                 )
             )
 

@@ -1,6 +1,7 @@
 """What is recorded on the laptop: the runs, and one of them whole."""
 
 from colabdev.errors import InputError
+from colabdev.language import tr
 from colabdev.results.run import Run
 from colabdev.results.store import Results
 
@@ -15,10 +16,13 @@ def list_runs(*, limit: int = 20, kind: str | None = None) -> list[Run]:
     """
     if kind is not None and kind not in KINDS:
         raise InputError(
-            f"There are no results of the kind {kind!a}.", f"Use {' or '.join(KINDS)}."
+            tr("There are no results of the kind {kind!a}.", kind=kind),
+            tr("Use {KINDS}.", KINDS=" or ".join(KINDS)),
         )
     if limit < 1:
-        raise InputError(f"{limit} runs cannot be listed.", "Ask for one or more.")
+        raise InputError(
+            tr("{limit} runs cannot be listed.", limit=limit), tr("Ask for one or more.")
+        )
     with Results() as results:
         return results.runs(limit, kind=kind)
 

@@ -16,6 +16,7 @@ from colabdev.jobs.client import new_job_id, start
 from colabdev.jobs.job import LOG_LIMIT, Job, JobSpec, JobState
 from colabdev.jobs.line import RECONNECT_FOR, Line
 from colabdev.jobs.listener import Listener
+from colabdev.language import tr
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
@@ -117,7 +118,7 @@ def follow_job(
         listener = None if detach else stack.enter_context(Listener(line, spec.id, spec=spec))
         job = _submitted(line, attention, spec, listener)
         if job is None:
-            reporter.warn("It was left before it was known to have started.", way_back(spec.id))
+            reporter.warn(tr("It was left before it was known to have started."), way_back(spec.id))
             unknown = Job(spec.id, spec.name, spec.command, JobState.PENDING, time.time())
             return RunOutcome(spec.id, unknown, LEFT_RUNNING)
         results.begin(
@@ -125,7 +126,7 @@ def follow_job(
         )
         if listener is None:
             results.finish(job.id, RunState.DETACHED, None)
-            reporter.done(f"Job {job.id} runs. Listen to it: colabdev attach {job.id}")
+            reporter.done(tr("Job {id} runs. Listen to it: colabdev attach {id}", id=job.id))
             return RunOutcome(job.id, job, 0)
         return attend(
             line,

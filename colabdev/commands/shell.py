@@ -8,6 +8,7 @@ from pathlib import Path
 
 from colabdev import paths
 from colabdev.errors import ConfigError
+from colabdev.language import tr
 from colabdev.remote.runtime import Registry
 
 
@@ -30,9 +31,11 @@ def shell_command(alias: str | None, command: Sequence[str] = ()) -> list[str]:
     ssh = shutil.which("ssh")
     if ssh is None:
         raise ConfigError(
-            "There is no ssh on this computer's PATH.",
-            "Install the OpenSSH client: 'apt install openssh-client', or on Windows "
-            "Settings > System > Optional features.",
+            tr("There is no ssh on this computer's PATH."),
+            tr(
+                "Install the OpenSSH client: 'apt install openssh-client', or on Windows "
+                "Settings > System > Optional features."
+            ),
         )
     terminal = [] if command else ["-t"]
     remote = f"cd {shlex.quote(runtime.root)} && {work}"

@@ -8,6 +8,7 @@ from typing import Self
 
 from colabdev.commands.reporter import Reporter
 from colabdev.errors import InputError, SyncConflict
+from colabdev.language import tr
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
@@ -39,7 +40,9 @@ def sync_project(
         SyncError, InputError, RemoteError, TransportError: as `colabdev.sync.engine.sync` does.
     """
     options = options or Options(limit=int(setting("size_limit").value))
-    with reporter.step(f"Syncing {shown(project.resolve().name)} with {runtime.alias}") as step:
+    with reporter.step(
+        tr("Syncing {name} with {alias}", name=shown(project.resolve().name), alias=runtime.alias)
+    ) as step:
         report = sync(
             project,
             transport,
@@ -51,13 +54,16 @@ def sync_project(
     heard(report)
     _warn(report, reporter, options.limit)
     if report.conflicts and not options.dry_run:
-        reporter.done(f"All else is synced: {report.summary()}.")
+        reporter.done(tr("All else is synced: {summary}.", summary=report.summary()))
         names = ", ".join(shown(left.path) for left in report.conflicts[:_NAMED])
         more = len(report.conflicts) - _NAMED
         raise SyncConflict(
             f"In conflict with {runtime.alias} and left as they are on both sides: {names}"
             + (f" and {more} more." if more > 0 else "."),
-            "Keep yours: colabdev push --force PATH. Or the runtime's: colabdev pull --force PATH.",
+            tr(
+                "Keep yours: colabdev push --force PATH. Or the runtime's: colabdev pull "
+                "--force PATH."
+            ),
         )
     return report
 
@@ -119,8 +125,12 @@ def named_paths(project: Path, paths: Sequence[str]) -> tuple[str, ...]:
         place = place.parent.resolve() / place.name
         if not place.is_relative_to(project) or ".." in place.parts or place == project:
             raise InputError(
-                f"{shown(path)} is nothing inside the project {shown(str(project))}.",
-                "To send all that is new here: colabdev sync --mode push",
+                tr(
+                    "{path} is nothing inside the project {project}.",
+                    path=shown(path),
+                    project=shown(str(project)),
+                ),
+                tr("To send all that is new here: colabdev sync --mode push"),
             )
         inside = place.relative_to(project).as_posix()
         patterns.append("/" + re.sub(r"([*?\[\\ !#])", r"\\\1", inside))
@@ -136,8 +146,8 @@ def named_globs(globs: Sequence[str]) -> tuple[str, ...]:
     for glob in globs:
         if not glob.strip("*/. ") or glob[0] in "!#" or "\n" in glob or ".." in glob.split("/"):
             raise InputError(
-                f"{shown(glob)!r} does not name single things.",
-                "To fetch all that is new there: colabdev sync --mode pull",
+                tr("{glob!r} does not name single things.", glob=shown(glob)),
+                tr("To fetch all that is new there: colabdev sync --mode pull"),
             )
     return tuple(globs)
 
@@ -172,4 +182,4 @@ def _name(left: tuple[Left, ...], reporter: Reporter, hint: str) -> None:
         text = f"{shown(one.path)} was left alone: {shown(one.reason)}."
         reporter.warn(text, "" if number else hint)
     if len(left) > _NAMED:
-        reporter.warn(f"{len(left) - _NAMED} more were left alone for such reasons.")
+        reporter.warn(tr("{left} more were left alone for such reasons.", left=len(left) - _NAMED))

@@ -11,6 +11,7 @@ from typing import Any  # a TOML table is a mapping of anything
 
 from colabdev.errors import ConfigError, InputError
 from colabdev.jobs.job import NOTEBOOK
+from colabdev.language import tr
 from colabdev.sync.ignore import is_ignored
 
 _MARKERS = ("pyproject.toml", ".git", ".colabdev")
@@ -41,28 +42,33 @@ def script_target(script: str, arguments: Sequence[str] = (), *, name: str = "")
     path = Path(script).parent.resolve() / Path(script).name
     if not path.is_file():
         raise InputError(
-            f"There is no file {script!a}.",
-            f"To run a command instead of a script: colabdev run -- {script}",
+            tr("There is no file {script!a}.", script=script),
+            tr("To run a command instead of a script: colabdev run -- {script}", script=script),
         )
     suffix = path.suffix.lower()
     if suffix not in (".py", ".ipynb"):
         raise InputError(
-            f"{script!a} is neither a Python file nor a notebook.",
-            f"Run it as a command: colabdev run -- ./{script}",
+            tr("{script!a} is neither a Python file nor a notebook.", script=script),
+            tr("Run it as a command: colabdev run -- ./{script}", script=script),
         )
     project = project_root(path.parent)
     inside = path.relative_to(project).as_posix()
     if is_ignored(project, inside):
         raise InputError(
-            f"{script!a} is left out of every sync by .gitignore, .colabdevignore or a default.",
-            "Take it back with a line that begins with '!' in .colabdevignore, or move it.",
+            tr(
+                "{script!a} is left out of every sync by .gitignore, .colabdevignore or a default.",
+                script=script,
+            ),
+            tr("Take it back with a line that begins with '!' in .colabdevignore, or move it."),
         )
     # A name with a leading dash would be an option to Python.
     word = f"./{inside}" if inside.startswith("-") else inside
     if suffix == ".py":
         return Target(project, ("python", word, *arguments), name or inside)
     if arguments:
-        raise InputError("A notebook takes no arguments.", "Set variables for it with --env.")
+        raise InputError(
+            tr("A notebook takes no arguments."), tr("Set variables for it with --env.")
+        )
     result = inside[: -len(suffix)] + ".executed.ipynb"
     return Target(project, (*NOTEBOOK, word), name or inside, (glob.escape(result),))
 
@@ -80,7 +86,8 @@ def module_target(module: str, arguments: Sequence[str] = (), *, name: str = "")
     """
     if not all(part.isidentifier() for part in module.split(".")):
         raise InputError(
-            f"{module!a} is no module's name.", "Write it with dots: colabdev run -m package.train"
+            tr("{module!a} is no module's name.", module=module),
+            tr("Write it with dots: colabdev run -m package.train"),
         )
     project = project_root(Path.cwd().resolve())
     return Target(project, ("python", "-m", module, *arguments), name or module)
@@ -97,13 +104,18 @@ def environment(words: Sequence[str]) -> dict[str, str]:
         name, given, value = word.partition("=")
         if not _VARIABLE.fullmatch(name):
             raise InputError(
-                f"{name!a} is no name of a variable.", "Write --env NAME=VALUE, or --env NAME."
+                tr("{name!a} is no name of a variable.", name=name),
+                tr("Write --env NAME=VALUE, or --env NAME."),
             )
         if name.startswith("COLABDEV_"):
-            raise InputError(f"{name} is one of colabdev's own variables.", "Choose another name.")
+            raise InputError(
+                tr("{name} is one of colabdev's own variables.", name=name),
+                tr("Choose another name."),
+            )
         if not given and name not in os.environ:
             raise InputError(
-                f"{name} is not set on this computer.", f"Set it here, or write --env {name}=VALUE."
+                tr("{name} is not set on this computer.", name=name),
+                tr("Set it here, or write --env {name}=VALUE.", name=name),
             )
         found[name] = value if given else os.environ[name]
     return found
@@ -119,14 +131,16 @@ def wanted_results(project: Path, patterns: Sequence[str]) -> tuple[str, ...]:
     wanted = tuple(patterns) or project_table(project).get("results", ())
     if not isinstance(wanted, list | tuple) or not all(isinstance(one, str) for one in wanted):
         raise ConfigError(
-            f"'results' in {project / 'pyproject.toml'} is no list of patterns.",
-            'Write it like this: results = ["checkpoints/*.pt"]',
+            tr(
+                "'results' in {project} is no list of patterns.", project=project / "pyproject.toml"
+            ),
+            tr('Write it like this: results = ["checkpoints/*.pt"]'),
         )
     for one in wanted:
         if not one or one.startswith("/") or ".." in one.split("/") or "\\" in one:
             raise InputError(
-                f"The pattern {one!a} names nothing inside of the project.",
-                "Write it from the project's folder on, with '/': --pull 'checkpoints/*.pt'",
+                tr("The pattern {one!a} names nothing inside of the project.", one=one),
+                tr("Write it from the project's folder on, with '/': --pull 'checkpoints/*.pt'"),
             )
     return tuple(wanted)
 
@@ -143,7 +157,10 @@ def project_table(project: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.", "Mend it and run again.") from error
+        raise ConfigError(
+            tr("{file} cannot be read: {error}.", file=file, error=error),
+            tr("Mend it and run again."),
+        ) from error
     settings = tool.get("colabdev", {}) if isinstance(tool, dict) else {}
     return settings if isinstance(settings, dict) else {}
 

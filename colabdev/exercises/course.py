@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args  # a TOML document is a mapping of anything
 
 from colabdev.errors import CourseError, InputError
+from colabdev.language import tr
 
 FORMAT = 1
 Gpu = Literal["none", "optional", "measures"]
@@ -113,11 +114,11 @@ class Course:
             document = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise CourseError(
-                f"{file} cannot be read: {error.strerror}.",
-                "Name the folder of a course: --course DIR",
+                tr("{file} cannot be read: {strerror}.", file=file, strerror=error.strerror),
+                tr("Name the folder of a course: --course DIR"),
             ) from error
         except ValueError as error:
-            raise CourseError(f"{file} is no TOML: {error}.") from error
+            raise CourseError(tr("{file} is no TOML: {error}.", file=file, error=error)) from error
         return cls._parse(_Table(document, "", file), root)
 
     @staticmethod
@@ -153,7 +154,8 @@ class Course:
         near = difflib.get_close_matches(slug, known, n=1)
         hint = f"Did you mean '{near[0]}'? " if near else ""
         raise InputError(
-            f"There is no exercise '{slug}'.", f"{hint}'colabdev exercises list' shows them all."
+            tr("There is no exercise '{slug}'.", slug=slug),
+            tr("{hint}'colabdev exercises list' shows them all.", hint=hint),
         )
 
 
@@ -202,7 +204,7 @@ class _Table:
 
     def error(self, key: str, problem: str) -> CourseError:
         where = f"{self._name}.{key}" if self._name else key
-        return CourseError(f"{self._file}: '{where}' {problem}.", "Mend the course's file.")
+        return CourseError(f"{self._file}: '{where}' {problem}.", tr("Mend the course's file."))
 
     def take(self, key: str, *kinds: type) -> Any:
         """Take the value of *key* out; it must be there and be of one of *kinds*."""

@@ -10,6 +10,7 @@ from typing import Any, Self  # a TOML document is a mapping of anything
 import tomlkit
 
 from colabdev.errors import ConfigError
+from colabdev.language import tr
 from colabdev.store import locked, write_atomic
 
 FILE = ".colabdev-progress.toml"
@@ -136,6 +137,6 @@ def _put(table: Any, name: str, value: str | int) -> None:
 
 def _unreadable(file: Path, reason: str) -> ConfigError:
     return ConfigError(
-        f"{file} cannot be read: {reason}.",
-        "Update colabdev, or move the file aside and run: colabdev exercises start",
+        tr("{file} cannot be read: {reason}.", file=file, reason=reason),
+        tr("Update colabdev, or move the file aside and run: colabdev exercises start"),
     )

@@ -11,6 +11,7 @@ from typing import Self
 from colabdev.errors import ConfigError, InputError
 from colabdev.exercises.course import LANGUAGES, Course, Exercise, Outcome
 from colabdev.exercises.progress import FILE, Progress, edit_progress
+from colabdev.language import tr
 from colabdev.store import write_atomic
 
 BACKUPS = "backups"
@@ -62,8 +63,8 @@ class Workbook:
         if workbook := cls.around(folder, course):
             return workbook
         raise InputError(
-            f"Neither {folder} nor a folder above it holds a course.",
-            "Go to yours, or make one: colabdev exercises start",
+            tr("Neither {folder} nor a folder above it holds a course.", folder=folder),
+            tr("Go to yours, or make one: colabdev exercises start"),
         )
 
     def again(self) -> Self:
@@ -126,8 +127,12 @@ class Workbook:
             (self.root / "briefs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(
-                f"The folder {self.root} cannot be used: {error.strerror}.",
-                "Name another one: colabdev exercises start DIR",
+                tr(
+                    "The folder {root} cannot be used: {strerror}.",
+                    root=self.root,
+                    strerror=error.strerror,
+                ),
+                tr("Name another one: colabdev exercises start DIR"),
             ) from error
         new: list[str] = []
         updated: list[str] = []

@@ -14,6 +14,7 @@ from colabdev import texts
 from colabdev.errors import JobNotFound, ProtocolError, RemoteFailure
 from colabdev.jobs.job import NOTEBOOK, Dropped, Event, Job, JobSpec
 from colabdev.jobs.wire import Place, read_event, read_job, read_place, unpacked_burst
+from colabdev.language import tr
 from colabdev.remote.frames import Conversation, pack
 from colabdev.remote.program import bare, program
 from colabdev.remote.transport import Transport
@@ -227,7 +228,9 @@ def _answers(transport: Transport, verb: str, *arguments: str) -> list[bytes]:
         while (frame := _receive(conversation)) is not None:
             found.append(frame[1])
             if len(found) > _MOST_JOBS:
-                raise ProtocolError(f"The far side tells of more than {_MOST_JOBS} jobs.")
+                raise ProtocolError(
+                    tr("The far side tells of more than {MOST_JOBS} jobs.", MOST_JOBS=_MOST_JOBS)
+                )
         return found
     finally:
         process.close()
@@ -235,7 +238,9 @@ def _answers(transport: Transport, verb: str, *arguments: str) -> list[bytes]:
 
 def _one(found: list[Job], job_id: str) -> Job:
     if [job.id for job in found] != [job_id]:
-        raise ProtocolError(f"The far side was asked of job {job_id} and told of others or none.")
+        raise ProtocolError(
+            tr("The far side was asked of job {job_id} and told of others or none.", job_id=job_id)
+        )
     return found[0]
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self  # what the far side says is JSON: a mapping of any
 
 from colabdev.errors import ProtocolError
 from colabdev.jobs.job import Artifact
+from colabdev.language import tr
 from colabdev.remote.frames import Conversation
 from colabdev.remote.program import program
 from colabdev.remote.transport import Transport
@@ -73,7 +74,9 @@ class Fetching(Iterator[bytes]):
             self.digest = body
             raise StopIteration
         if kind not in (b"c", b"z"):
-            raise ProtocolError("A file arrives in pieces of an unknown kind from the far side.")
+            raise ProtocolError(
+                tr("A file arrives in pieces of an unknown kind from the far side.")
+            )
         return _unpacked(body) if kind == b"z" else body
 
     def close(self) -> None:
@@ -101,7 +104,7 @@ def _version(kind: bytes, body: bytes) -> Version:
 
 
 def _damaged() -> ProtocolError:
-    return ProtocolError("The far side does not say properly which version of a file comes.")
+    return ProtocolError(tr("The far side does not say properly which version of a file comes."))
 
 
 def _number(value: Any) -> int:
@@ -116,5 +119,5 @@ def _unpacked(body: bytes) -> bytes:
     with contextlib.suppress(zlib.error):
         chunk = stream.decompress(body, _LARGEST_PIECE)
     if not stream.eof:
-        raise ProtocolError("A file arrives damaged, or in pieces larger than agreed.")
+        raise ProtocolError(tr("A file arrives damaged, or in pieces larger than agreed."))
     return chunk

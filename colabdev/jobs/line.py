@@ -16,6 +16,7 @@ from colabdev.errors import (
     TransportError,
 )
 from colabdev.jobs.client import boot_id
+from colabdev.language import tr
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
@@ -115,7 +116,9 @@ class Line:
             begun = time.monotonic()
             self._wait(pause)
             if self._left.is_set():
-                raise ConnectionLost(f"The connection to {self.runtime.alias} was given up.")
+                raise ConnectionLost(
+                    tr("The connection to {alias} was given up.", alias=self.runtime.alias)
+                )
             try:
                 self._take(self._dialled())
             except LoginRefused:
@@ -147,8 +150,8 @@ class Line:
             known = Registry().get(alias)
         except InputError as error:
             raise RuntimeGone(
-                f"The runtime {alias} was forgotten while its job was listened to.",
-                "Connect to it again with the string that its cell prints.",
+                tr("The runtime {alias} was forgotten while its job was listened to.", alias=alias),
+                tr("Connect to it again with the string that its cell prints."),
             ) from error
         if known.boot_id != self.runtime.boot_id:
             raise _gone(alias)
@@ -157,7 +160,7 @@ class Line:
     def _dialled(self) -> Transport:
         self.runtime = self._looked_up()
         if self.runtime.destination is None:
-            raise HostUnreachable(f"{self.runtime.alias} has no address any more.")
+            raise HostUnreachable(tr("{alias} has no address any more.", alias=self.runtime.alias))
         transport = self._dial(self.runtime)
         try:
             told = boot_id(transport)
@@ -175,7 +178,9 @@ class Line:
                 self._transport = transport
                 return
         transport.close()
-        raise ConnectionLost(f"The connection to {self.runtime.alias} was given up.")
+        raise ConnectionLost(
+            tr("The connection to {alias} was given up.", alias=self.runtime.alias)
+        )
 
 
 def _pauses() -> Iterator[float]:
@@ -187,8 +192,12 @@ def _pauses() -> Iterator[float]:
 
 def _gone(alias: str) -> RuntimeGone:
     return RuntimeGone(
-        f"{alias} is another machine by now: the one that ran the job is gone, and so is the job.",
-        "What had come back is kept: colabdev results show last",
+        tr(
+            "{alias} is another machine by now: the one that ran the job is gone, "
+            "and so is the job.",
+            alias=alias,
+        ),
+        tr("What had come back is kept: colabdev results show last"),
     )
 
 

@@ -9,6 +9,7 @@ from colabdev.errors import ProtocolError
 from colabdev.jobs.client import Following, follow, run
 from colabdev.jobs.job import Event, Job, JobSpec
 from colabdev.jobs.line import Line
+from colabdev.language import tr
 from colabdev.remote.transport import Transport
 
 _BACKLOG = 256  # events that wait for a slow taker; beyond it the far side waits
@@ -51,7 +52,7 @@ class Listener:
             return None
         if self._trouble:
             raise self._trouble
-        raise ProtocolError("The far side fell silent before the job's end.")
+        raise ProtocolError(tr("The far side fell silent before the job's end."))
 
     def started(self, timeout: float) -> Job | None:
         """Return the job once it was started, or None after *timeout* seconds.

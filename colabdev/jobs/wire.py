@@ -21,6 +21,7 @@ from colabdev.jobs.job import (
     Output,
     Record,
 )
+from colabdev.language import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def read_job(body: bytes) -> Job:
             orphaned=told.get("orphaned") is True,
         )
     except _BAD_WORDS as error:
-        raise ProtocolError("The far side describes a job in words we do not know.") from error
+        raise ProtocolError(tr("The far side describes a job in words we do not know.")) from error
 
 
 def read_place(body: bytes) -> Place:
@@ -82,7 +83,7 @@ def read_place(body: bytes) -> Place:
         told = json.loads(body)
         return Place(*(_size(told[name]) for name in ("offset", "skip", "end")))
     except _BAD_WORDS as error:
-        raise ProtocolError("The far side names a place that is none.") from error
+        raise ProtocolError(tr("The far side names a place that is none.")) from error
 
 
 def unpacked_burst(body: bytes) -> list[tuple[bytes, bytes]]:
@@ -101,9 +102,9 @@ def unpacked_burst(body: bytes) -> list[tuple[bytes, bytes]]:
             at += _HEADER.size + length
             frames.append((kind, text[at - length : at]))
     except (zlib.error, struct.error) as error:
-        raise ProtocolError("A burst of output arrives damaged from the far side.") from error
+        raise ProtocolError(tr("A burst of output arrives damaged from the far side.")) from error
     if not stream.eof or at != len(text):
-        raise ProtocolError("A burst of output is larger than agreed, or cut short.")
+        raise ProtocolError(tr("A burst of output is larger than agreed, or cut short."))
     return frames
 
 
@@ -125,7 +126,7 @@ def read_event(kind: bytes, body: bytes, offset: int) -> Event:
         return _dropped(body)
     if kind == b"x":
         return _exited(body)
-    raise ProtocolError(f"The far side sent an event of the unknown kind {kind!r}.")
+    raise ProtocolError(tr("The far side sent an event of the unknown kind {kind!r}.", kind=kind))
 
 
 def _row(body: bytes) -> Metric | Record:
@@ -171,7 +172,7 @@ def _exited(body: bytes) -> Exited:
             seconds=_if_told(_time, told.get("seconds")),
         )
     except _BAD_WORDS as error:
-        raise ProtocolError("The far side tells of the job's end in unknown words.") from error
+        raise ProtocolError(tr("The far side tells of the job's end in unknown words.")) from error
 
 
 def _artifact(body: bytes) -> Artifact:
@@ -181,7 +182,7 @@ def _artifact(body: bytes) -> Artifact:
             raise ValueError("no digest")
         return Artifact(_text(told["path"]), told["digest"], _size(told["size"]))
     except _BAD_WORDS as error:
-        raise ProtocolError("The far side tells of a file in words we do not know.") from error
+        raise ProtocolError(tr("The far side tells of a file in words we do not know.")) from error
 
 
 def _gpu_sample(body: bytes) -> GpuSample:
@@ -195,14 +196,14 @@ def _gpu_sample(body: bytes) -> GpuSample:
             power=_if_told(_time, told["power"]),
         )
     except _BAD_WORDS as error:
-        raise ProtocolError("The far side tells of a GPU in words we do not know.") from error
+        raise ProtocolError(tr("The far side tells of a GPU in words we do not know.")) from error
 
 
 def _dropped(body: bytes) -> Dropped:
     try:
         return Dropped(_size(json.loads(body)["dropped"]))
     except _BAD_WORDS as error:
-        raise ProtocolError("The far side dropped something that it cannot count.") from error
+        raise ProtocolError(tr("The far side dropped something that it cannot count.")) from error
 
 
 def _size(value: Any) -> int:

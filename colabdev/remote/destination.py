@@ -116,8 +116,10 @@ class ConnectString:
         match = _SHAPE.fullmatch(_token(text))
         if match is None:
             raise BadConnectString(
-                "This connect string is cut off or damaged: it does not read "
-                "colabdev://USER@HOST:PORT?key=...&boot=...&root=...&via=...&v=1.",
+                tr(
+                    "This connect string is cut off or damaged: it does not read "
+                    "colabdev://USER@HOST:PORT?key=...&boot=...&root=...&via=...&v=1."
+                ),
                 _HINT,
             )
         fields = _fields(match["query"])
@@ -168,16 +170,22 @@ def _token(text: str) -> str:
     token = line["token"] if line else ""
     if not token.startswith("colabdev://"):
         raise BadConnectString(
-            "This is no connect string: it is not one word that begins with colabdev://.", _HINT
+            tr("This is no connect string: it is not one word that begins with colabdev://."), _HINT
         )
     if len(token) > _MAX_LENGTH:
         raise BadConnectString(
-            f"This connect string is longer than {_MAX_LENGTH} characters.", _HINT
+            tr(
+                "This connect string is longer than {MAX_LENGTH} characters.",
+                MAX_LENGTH=_MAX_LENGTH,
+            ),
+            _HINT,
         )
     if not token.isascii() or not token.isprintable() or "'" in token or '"' in token:
         raise BadConnectString(
-            "This connect string holds a character that none of ours has: "
-            "a quote, a control character or a letter beyond ASCII.",
+            tr(
+                "This connect string holds a character that none of ours has: a quote, a "
+                "control character or a letter beyond ASCII."
+            ),
             _HINT,
         )
     return token
@@ -190,26 +198,35 @@ def _fields(query: str) -> dict[str, str]:
         )
     except ValueError as error:
         raise BadConnectString(
-            "The fields of this connect string are cut off or damaged.", _HINT
+            tr("The fields of this connect string are cut off or damaged."), _HINT
         ) from error
     fields = dict(pairs)
     # The version comes first: what else is strange may be right in another one.
     if fields.get("v", _VERSION) != _VERSION:
         raise BadConnectString(
-            f"This connect string is of version {_shown(fields['v'])}, "
-            f"and this colabdev knows version {_VERSION}.",
-            "Update colabdev, or render the cell anew with 'colabdev cell'.",
+            tr(
+                "This connect string is of version {fields}, and this colabdev knows "
+                "version {VERSION}.",
+                fields=_shown(fields["v"]),
+                VERSION=_VERSION,
+            ),
+            tr("Update colabdev, or render the cell anew with 'colabdev cell'."),
         )
     if len(fields) < len(pairs):
-        raise BadConnectString("A field of this connect string stands there twice.", _HINT)
+        raise BadConnectString(tr("A field of this connect string stands there twice."), _HINT)
     wanted = (*_FIELDS, *_RELAY_FIELDS) if fields.get("via") == "relay" else _FIELDS
     if unknown := [name for name in fields if name not in wanted]:
         raise BadConnectString(
-            f"This connect string has an unknown field {_shown(unknown[0])}.", _HINT
+            tr("This connect string has an unknown field {unknown}.", unknown=_shown(unknown[0])),
+            _HINT,
         )
     if missing := [name for name in wanted if name not in fields]:
         raise BadConnectString(
-            f"This connect string is cut off: the field '{missing[0]}' is missing.", _HINT
+            tr(
+                "This connect string is cut off: the field '{missing}' is missing.",
+                missing=missing[0],
+            ),
+            _HINT,
         )
     return fields
 
@@ -235,18 +252,26 @@ def _host_key(text: str) -> str:
         blob = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadConnectString(
-            "The host key in this connect string is no base64.", _HINT
+            tr("The host key in this connect string is no base64."), _HINT
         ) from error
     name = len(key_type).to_bytes(4, "big") + key_type.encode()
     if not blob.startswith(name):
         raise BadConnectString(
-            f"The host key in this connect string is damaged: it is no {key_type} key inside.",
+            tr(
+                "The host key in this connect string is damaged: it is no {key_type} key inside.",
+                key_type=key_type,
+            ),
             _HINT,
         )
     if len(blob) != expected or base64.b64encode(blob).decode() != encoded:
         raise BadConnectString(
-            f"The host key in this connect string is cut off or damaged: it has {len(blob)} bytes, "
-            f"and a {key_type} key has {expected}.",
+            tr(
+                "The host key in this connect string is cut off or damaged: it has "
+                "{blob} bytes, and a {key_type} key has {expected}.",
+                blob=len(blob),
+                key_type=key_type,
+                expected=expected,
+            ),
             _HINT,
         )
     return f"{key_type} {encoded}"
@@ -291,7 +316,12 @@ def _check_end(via: str, host: str, port: int) -> None:
 
 def _bad(what: str, value: str) -> BadConnectString:
     return BadConnectString(
-        f"The {what} in this connect string is not a valid one: {_shown(value)}.", _HINT
+        tr(
+            "The {what} in this connect string is not a valid one: {value}.",
+            what=what,
+            value=_shown(value),
+        ),
+        _HINT,
     )
 
 

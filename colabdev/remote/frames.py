@@ -9,6 +9,7 @@ import json
 import struct
 
 from colabdev.errors import ProtocolError, RemoteFailure
+from colabdev.language import tr
 from colabdev.remote.transport import Process
 
 MAX_FRAME = 16 * 1024 * 1024
@@ -39,8 +40,12 @@ class Conversation:
         while (at := self._buffer.find(hello)) < 0:
             if len(self._buffer) > _MAX_GREETING or not self._fill():
                 raise ProtocolError(
-                    f"The program '{self._name}' did not start on the far side{self._complaint()}",
-                    "Run 'colabdev shell' and see whether 'python3 --version' answers there.",
+                    tr(
+                        "The program '{name}' did not start on the far side{complaint}",
+                        name=self._name,
+                        complaint=self._complaint(),
+                    ),
+                    tr("Run 'colabdev shell' and see whether 'python3 --version' answers there."),
                 )
         del self._buffer[: at + len(hello)]
 
@@ -59,7 +64,9 @@ class Conversation:
         self._need(_HEADER.size)
         kind, length = _HEADER.unpack_from(self._buffer)
         if length > MAX_FRAME:
-            raise ProtocolError(f"The far side announced a message of {length} bytes.")
+            raise ProtocolError(
+                tr("The far side announced a message of {length} bytes.", length=length)
+            )
         self._need(_HEADER.size + length)
         body = bytes(self._buffer[_HEADER.size : _HEADER.size + length])
         del self._buffer[: _HEADER.size + length]
@@ -71,7 +78,11 @@ class Conversation:
         while len(self._buffer) < size:
             if not self._fill():
                 raise ProtocolError(
-                    f"The program '{self._name}' on the far side ended early{self._complaint()}"
+                    tr(
+                        "The program '{name}' on the far side ended early{complaint}",
+                        name=self._name,
+                        complaint=self._complaint(),
+                    )
                 )
 
     def _fill(self) -> bool:
@@ -91,4 +102,4 @@ def _failure(body: bytes) -> RemoteFailure:
             str(record["kind"]), str(record["message"]), str(record.get("hint", ""))
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ProtocolError("The far side sent a damaged error record.") from error
+        raise ProtocolError(tr("The far side sent a damaged error record.")) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any  # the answer is JSON: a mapping of anything
 
 from colabdev.errors import ProtocolError
+from colabdev.language import tr
 from colabdev.remote.frames import Conversation
 from colabdev.remote.program import program
 from colabdev.remote.transport import Transport
@@ -109,8 +110,8 @@ def _read(body: bytes) -> HostFacts:
         RecursionError,
     ) as error:
         raise ProtocolError(
-            f"The machine's account of itself cannot be read: {error}.",
-            "Run the cell again and connect with the string it prints.",
+            tr("The machine's account of itself cannot be read: {error}.", error=error),
+            tr("Run the cell again and connect with the string it prints."),
         ) from error
 
 

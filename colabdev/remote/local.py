@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from colabdev.errors import HostUnreachable, RemoteFailure
+from colabdev.language import tr
 
 _ERRORS_KEPT = 64 * 1024
 
@@ -31,8 +32,12 @@ class LocalProcess:
             )
         except OSError as error:
             raise HostUnreachable(
-                f"{argv[0]} cannot be started on this machine: {error.strerror}.",
-                "Install it, or put it on PATH.",
+                tr(
+                    "{argv} cannot be started on this machine: {strerror}.",
+                    argv=argv[0],
+                    strerror=error.strerror,
+                ),
+                tr("Install it, or put it on PATH."),
             ) from error
         self._stdin = _pipe(self._child.stdin)
         self._stdout = _pipe(self._child.stdout)
@@ -47,7 +52,9 @@ class LocalProcess:
             self._stdin.write(data)
             self._stdin.flush()
         except (BrokenPipeError, ValueError) as error:
-            raise RemoteFailure("stdin", "The command ended before it read its input.") from error
+            raise RemoteFailure(
+                "stdin", tr("The command ended before it read its input.")
+            ) from error
 
     def close_stdin(self) -> None:
         with contextlib.suppress(BrokenPipeError):

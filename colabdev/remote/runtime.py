@@ -72,9 +72,11 @@ class Registry:
         known = self.all()
         if not known:
             raise InputError(
-                "No runtime is known yet.",
-                "Run 'colabdev cell --copy', run the cell in Colab, and connect with what it "
-                "prints; or use this machine with '--on here'.",
+                tr("No runtime is known yet."),
+                tr(
+                    "Run 'colabdev cell --copy', run the cell in Colab, and connect with "
+                    "what it prints; or use this machine with '--on here'."
+                ),
             )
         for runtime in known:
             if alias in (None, runtime.alias):
@@ -91,8 +93,10 @@ class Registry:
             )
         near = difflib.get_close_matches(str(alias), names, n=1)
         raise InputError(
-            f"No runtime is called {alias!a}.",
-            f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(names)}, {HERE}.",
+            tr("No runtime is called {alias!a}.", alias=alias),
+            tr("Did you mean {near}?", near=near[0])
+            if near
+            else tr("Known are: {names}, {HERE}.", names=", ".join(names), HERE=HERE),
         )
 
     def put(self, runtime: Runtime) -> None:
@@ -145,19 +149,28 @@ class Registry:
             return {alias: _from_entry(alias, entry) for alias, entry in entries}
         except (AttributeError, KeyError, TypeError, BadConnectString) as error:
             raise ConfigError(
-                f"{self._document.path} cannot be read: an entry in it is damaged ({error}).",
-                "Move the file aside to start afresh, and connect again.",
+                tr(
+                    "{path} cannot be read: an entry in it is damaged ({error}).",
+                    path=self._document.path,
+                    error=error,
+                ),
+                tr("Move the file aside to start afresh, and connect again."),
             ) from error
 
 
 def check_alias(alias: str) -> None:
     """Raise InputError unless *alias* can name a runtime."""
     if alias == HERE:
-        raise InputError("The name 'here' means this very machine.", "Choose another --name.")
+        raise InputError(
+            tr("The name 'here' means this very machine."), tr("Choose another --name.")
+        )
     if not _ALIAS.fullmatch(alias):
         raise InputError(
-            f"{alias!a} cannot name a runtime.",
-            "Use up to 63 letters, digits, dots, dashes and underscores, a letter or digit first.",
+            tr("{alias!a} cannot name a runtime.", alias=alias),
+            tr(
+                "Use up to 63 letters, digits, dots, dashes and underscores, a letter or "
+                "digit first."
+            ),
         )
 
 

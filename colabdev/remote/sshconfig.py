@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 
 from colabdev import paths
 from colabdev.errors import ConfigError
+from colabdev.language import tr
 from colabdev.remote.destination import Destination
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.tunnels import cloudflared_line, follower_line, relay_options
@@ -161,8 +162,8 @@ def quoted(path: PurePath) -> str:
     text = path.as_posix()
     if _NOT_IN_A_PATH.search(text):
         raise ConfigError(
-            f"The path {text!a} cannot stand in an ssh config.",
-            "Set COLABDEV_HOME to a folder without quotes, backslashes and any of % $ * ? [ ].",
+            tr("The path {text!a} cannot stand in an ssh config.", text=text),
+            tr("Set COLABDEV_HOME to a folder without quotes, backslashes and any of % $ * ? [ ]."),
         )
     return f'"{text}"'
 
@@ -256,7 +257,11 @@ def _read(path: Path) -> bytes:
 
 def _untouched(path: Path, reason: str) -> ConfigError:
     return ConfigError(
-        f"{path} stays as it is: {reason}.",
-        f"Mend that and connect again, or use 'ssh -F {paths.ssh_config_file()}'. The line that "
-        f"belongs at its top is: {include_line()}",
+        tr("{path} stays as it is: {reason}.", path=path, reason=reason),
+        tr(
+            "Mend that and connect again, or use 'ssh -F {ssh_config_file}'. The "
+            "line that belongs at its top is: {include_line}",
+            ssh_config_file=paths.ssh_config_file(),
+            include_line=include_line(),
+        ),
     )

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from colabdev import paths
 from colabdev.errors import ConfigError
+from colabdev.language import tr
 from colabdev.remote.acl import keep_private
 from colabdev.store import locked, private_dir, write_atomic
 
@@ -61,6 +62,6 @@ def _load(path: Path) -> Ed25519PrivateKey:
 
 def _unusable(path: Path, reason: str) -> ConfigError:
     return ConfigError(
-        f"The key {path} cannot be used: {reason}.",
-        "Move it aside, render the cell anew with 'colabdev cell', and run that one.",
+        tr("The key {path} cannot be used: {reason}.", path=path, reason=reason),
+        tr("Move it aside, render the cell anew with 'colabdev cell', and run that one."),
     )

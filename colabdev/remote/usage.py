@@ -12,6 +12,7 @@ from typing import Any, Self  # Any: the ledger is JSON, a mapping of anything
 
 from colabdev import paths
 from colabdev.errors import ConfigError
+from colabdev.language import tr
 from colabdev.store import Document
 
 # ngrok's free plan, a month (https://ngrok.com/docs/pricing-limits/free-plan-limits); the traffic
@@ -113,8 +114,11 @@ def _months(contents: Mapping[str, Any]) -> Iterator[tuple[str, Usage]]:
             yield name, Usage(*(int(figure) for figure in figures))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
-            f"{paths.usage_file()} cannot be read: an entry in it is damaged.",
-            "Move the file aside; this month's count starts afresh then.",
+            tr(
+                "{usage_file} cannot be read: an entry in it is damaged.",
+                usage_file=paths.usage_file(),
+            ),
+            tr("Move the file aside; this month's count starts afresh then."),
         ) from error
 
 

@@ -16,6 +16,7 @@ import filelock
 from colabdev import paths
 from colabdev.errors import ConfigError, InputError
 from colabdev.jobs.job import Artifact, Event, GpuSample, Metric, Record
+from colabdev.language import tr
 from colabdev.results import schema
 from colabdev.results.run import GpuUse, Run, RunState
 from colabdev.store import locked, private_dir
@@ -152,15 +153,15 @@ class Results:
             )
         if not found:
             raise InputError(
-                "No run has been recorded yet."
+                tr("No run has been recorded yet.")
                 if which == "last"
-                else f"No recorded run has an id that begins with {which!a}.",
-                "List the recorded runs: colabdev results list",
+                else tr("No recorded run has an id that begins with {which!a}.", which=which),
+                tr("List the recorded runs: colabdev results list"),
             )
         if len(found) > 1 and found[0]["id"] != which:
             raise InputError(
-                f"More than one recorded run begins with {which!a}.",
-                f"Say which one: {', '.join(row['id'] for row in found)}",
+                tr("More than one recorded run begins with {which!a}.", which=which),
+                tr("Say which one: {value}", value=", ".join(row["id"] for row in found)),
             )
         with self._explained():
             return self._run(found[0], whole=True)
@@ -247,8 +248,11 @@ class Results:
             yield
         except (sqlite3.Error, OSError, ValueError) as error:
             raise ConfigError(
-                f"The results in {self.path} cannot be used: {error}.",
-                "Check its permissions and the free space; to start afresh, move the file aside.",
+                tr("The results in {path} cannot be used: {error}.", path=self.path, error=error),
+                tr(
+                    "Check its permissions and the free space; to start afresh, move the "
+                    "file aside."
+                ),
             ) from error
 
 

@@ -10,6 +10,7 @@ from typing import Any  # a line of the archive is JSON until it has been checke
 import filelock
 
 from colabdev.errors import ConfigError, InputError, SyncHalted
+from colabdev.language import tr
 from colabdev.payload.replica import STATE
 from colabdev.store import Document, private_dir, write_atomic
 from colabdev.sync.ignore import is_ignored
@@ -109,19 +110,23 @@ def open_archive(project: Path, peer: str, root: str, *, wait: float = 30.0) -> 
         ConfigError: the project's ``.colabdev`` folder cannot be used.
     """
     if not _PEER.fullmatch(peer):
-        raise InputError(f"{shown(peer)!r} names no machine.")
+        raise InputError(tr("{peer!r} names no machine.", peer=shown(peer)))
     folder = private_dir(state_dir(project) / "sync")
     try:
         lock = filelock.FileLock(folder / "lock", timeout=wait).acquire()
     except filelock.Timeout as error:
         raise SyncHalted(
-            f"Another colabdev has been syncing {shown(str(project))} for {wait:.0f} s.",
-            "Wait until it is done and sync again.",
+            tr(
+                "Another colabdev has been syncing {project} for {wait:.0f} s.",
+                project=shown(str(project)),
+                wait=wait,
+            ),
+            tr("Wait until it is done and sync again."),
         ) from error
     except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
         raise ConfigError(
-            f"{shown(str(folder))} cannot be locked: {error}.",
-            "Move the project to a disk of this machine.",
+            tr("{folder} cannot be locked: {error}.", folder=shown(str(folder)), error=error),
+            tr("Move the project to a disk of this machine."),
         ) from error
     with lock:
         yield Archive(folder / f"{peer}.json", root)
@@ -135,7 +140,10 @@ def state_dir(project: Path) -> Path:
     """
     folder = project / STATE
     if folder.is_symlink():
-        raise ConfigError(f"{shown(str(folder))} is a link.", "Replace it by a folder of its own.")
+        raise ConfigError(
+            tr("{folder} is a link.", folder=shown(str(folder))),
+            tr("Replace it by a folder of its own."),
+        )
     private_dir(folder)
     ignore = folder / ".gitignore"
     if not ignore.exists():

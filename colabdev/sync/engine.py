@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from colabdev.errors import InputError, ProtocolError, SyncHalted
+from colabdev.language import tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
 from colabdev.remote.transport import Transport
@@ -174,8 +175,10 @@ class _Sync:
         if not any(map(self._chosen, here.keys() | there.keys() | self._archive.entries.keys())):
             names = ", ".join(map(shown, options.named))
             raise InputError(
-                f"Nothing matches {names}, neither here nor on the runtime.",
-                "Patterns are those of .gitignore; put them in quotes: colabdev pull 'out/*.pt'",
+                tr("Nothing matches {names}, neither here nor on the runtime.", names=names),
+                tr(
+                    "Patterns are those of .gitignore; put them in quotes: colabdev pull 'out/*.pt'"
+                ),
             )
         return part_of(plan, self._chosen)
 
@@ -335,7 +338,7 @@ def _accounted(contents: Contents, told: Iterable[Outcome]) -> _Carried:
         for path, outcome in outcomes.items()
     ):
         raise ProtocolError(
-            "The runtime does not account for every file that was sent.", "Sync again."
+            tr("The runtime does not account for every file that was sent."), tr("Sync again.")
         )
     return _Carried(contents, outcomes)
 

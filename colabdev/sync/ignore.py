@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any  # a run travels as JSON
 
 from colabdev.errors import SyncHalted
+from colabdev.language import tr
 from colabdev.payload.replica import Rules
 from colabdev.sync.snapshot import shown
 
@@ -93,9 +94,12 @@ class ProjectRules(Rules):
                 found = runs(file.read_bytes())
             except OSError as error:
                 raise SyncHalted(
-                    f"{shown(str(file))} cannot be read ({error.strerror}); it may keep files from "
-                    "being sent.",
-                    "Make it readable, or take it away.",
+                    tr(
+                        "{file} cannot be read ({strerror}); it may keep files from being sent.",
+                        file=shown(str(file)),
+                        strerror=error.strerror,
+                    ),
+                    tr("Make it readable, or take it away."),
                 ) from error
             if found:
                 self.add(base, prefix, found)

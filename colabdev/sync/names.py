@@ -4,6 +4,7 @@ import unicodedata
 from pathlib import Path
 
 from colabdev.errors import ConfigError
+from colabdev.language import tr
 from colabdev.sync.settings import project_settings
 from colabdev.sync.snapshot import shown
 
@@ -28,8 +29,11 @@ def remote_name(project: Path) -> str:
     fits = name.strip() == name and name[:1] not in ("", "-", ".")
     if not fits or not all(map(_is_safe, name)) or len(name.encode()) > _MAX_NAME:
         raise ConfigError(
-            f"The name {shown(given)!r} in [tool.colabdev] of pyproject.toml names no folder.",
-            "Use letters, digits, blanks, '-', '_' and '.', and start with a letter or digit.",
+            tr(
+                "The name {given!r} in [tool.colabdev] of pyproject.toml names no folder.",
+                given=shown(given),
+            ),
+            tr("Use letters, digits, blanks, '-', '_' and '.', and start with a letter or digit."),
         )
     return name
 

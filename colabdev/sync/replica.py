@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, get_args  # frames hold JSON: anything, until checked
 
 from colabdev.errors import ProtocolError, RemoteFailure, SyncHalted
+from colabdev.language import tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
 from colabdev.remote.frames import Conversation, pack
@@ -298,7 +299,7 @@ class RemoteContents:
         with _checked():
             yield from self._files(wanted)
         if wanted.keys() - self.sent.keys() - {left.path for left in self.skipped}:
-            raise ProtocolError("The runtime did not send every file it was asked for.")
+            raise ProtocolError(tr("The runtime did not send every file it was asked for."))
 
     def _files(self, wanted: dict[str, Change]) -> Iterator[Frame]:
         at = ""  # the file that is under way
@@ -365,8 +366,8 @@ def _checked() -> Iterator[None]:
         yield
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ProtocolError(
-            f"The runtime's side of the sync makes no sense: {error}.",
-            "Nothing here was changed. If the runtime can be trusted, sync again.",
+            tr("The runtime's side of the sync makes no sense: {error}.", error=error),
+            tr("Nothing here was changed. If the runtime can be trusted, sync again."),
         ) from error
 
 
@@ -378,5 +379,10 @@ def _local_failures() -> Iterator[None]:
         raise SyncHalted(error.message, error.hint) from error
     except OSError as error:
         raise SyncHalted(
-            f"{error.filename} cannot be used: {error.strerror}.", "Check its permissions."
+            tr(
+                "{filename} cannot be used: {strerror}.",
+                filename=error.filename,
+                strerror=error.strerror,
+            ),
+            tr("Check its permissions."),
         ) from error

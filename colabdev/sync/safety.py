@@ -4,6 +4,7 @@ from pathlib import Path
 
 from colabdev import paths
 from colabdev.errors import InputError, SyncHalted
+from colabdev.language import tr
 from colabdev.sync.options import Mode, Options
 from colabdev.sync.reconcile import Change, Plan
 from colabdev.sync.snapshot import Snapshot, shown
@@ -20,19 +21,23 @@ def checked_project(project: Path) -> Path:
     root = project.expanduser().absolute()
     name = shown(str(root))
     if not root.exists():
-        raise InputError(f"There is no folder {name}.", "Name the folder of your project.")
+        raise InputError(
+            tr("There is no folder {name}.", name=name), tr("Name the folder of your project.")
+        )
     if not root.is_dir():
-        raise InputError(f"{name} is a file, not a folder.", "Name the folder it is in.")
+        raise InputError(
+            tr("{name} is a file, not a folder.", name=name), tr("Name the folder it is in.")
+        )
     root = root.resolve()
     if root == root.parent or Path.home().resolve().is_relative_to(root):
         raise InputError(
-            f"{name} is no project: it holds your whole home folder.",
-            "Make a folder for the project and work there.",
+            tr("{name} is no project: it holds your whole home folder.", name=name),
+            tr("Make a folder for the project and work there."),
         )
     if paths.home().resolve().is_relative_to(root):
         raise InputError(
-            f"{name} holds colabdev's own state with your private key.",
-            "Set COLABDEV_HOME to a folder outside the project.",
+            tr("{name} holds colabdev's own state with your private key.", name=name),
+            tr("Set COLABDEV_HOME to a folder outside the project."),
         )
     return root
 
@@ -48,14 +53,24 @@ def check_not_emptied(
     name = shown(str(project))
     if archived and not local.entries:
         raise SyncHalted(
-            f"Nothing is left to sync in {name}, which had {archived} entries.",
-            "Is a disk not mounted, or a rule too wide? If all is meant to be gone, remove the "
-            ".colabdev folder too.",
+            tr(
+                "Nothing is left to sync in {name}, which had {archived} entries.",
+                name=name,
+                archived=archived,
+            ),
+            tr(
+                "Is a disk not mounted, or a rule too wide? If all is meant to be gone, "
+                "remove the .colabdev folder too."
+            ),
         )
     if archived and not remote.entries and mode in (Mode.TWO_WAY, Mode.PULL):
         raise SyncHalted(
-            f"Nothing is left on the runtime of {name}, which had {archived} entries there.",
-            "Send everything again: colabdev sync --mode push",
+            tr(
+                "Nothing is left on the runtime of {name}, which had {archived} entries there.",
+                name=name,
+                archived=archived,
+            ),
+            tr("Send everything again: colabdev sync --mode push"),
         )
 
 
@@ -84,7 +99,10 @@ def check_deletions(plan: Plan, local: Snapshot, remote: Snapshot, options: Opti
 
 
 def _halted(text: str, command: str) -> SyncHalted:
-    return SyncHalted(text, f"If that is meant: {command} (to see what it is about: --dry-run).")
+    return SyncHalted(
+        text,
+        tr("If that is meant: {command} (to see what it is about: --dry-run).", command=command),
+    )
 
 
 def _goes(change: Change) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from colabdev.commands.reporter import Reporter
 from colabdev.exercises.course import Course
 from colabdev.exercises.judge import Problem, author_check
+from colabdev.language import tr
 
 
 def check_course(root: Path | None, reporter: Reporter) -> list[Problem]:
@@ -14,5 +15,5 @@ def check_course(root: Path | None, reporter: Reporter) -> list[Problem]:
         CourseError: its ``course.toml`` cannot be read.
     """
     course = Course.load(root)
-    with reporter.step(f"Checking {len(course.exercises)} exercises"):
+    with reporter.step(tr("Checking {exercises} exercises", exercises=len(course.exercises))):
         return author_check(course)

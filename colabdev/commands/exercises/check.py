@@ -16,6 +16,7 @@ from colabdev.exercises import warm
 from colabdev.exercises.course import Exercise, Language, Outcome
 from colabdev.exercises.workbook import Workbook
 from colabdev.jobs.job import Metric, Output, Record
+from colabdev.language import tr
 from colabdev.payload import checker
 from colabdev.remote.runtime import HERE, Registry, Runtime
 
@@ -68,7 +69,7 @@ def check_all(
     """
     known = [each for each in workbook.course.exercises if workbook.file(each).is_file()]
     runtime = checking_place(known, on)
-    with reporter.step(f"Checking {len(known)} exercises") as progress:
+    with reporter.step(tr("Checking {known} exercises", known=len(known))) as progress:
         if runtime is not None:
             found = _there(workbook, known, runtime, Silent(), "en", seed)
         else:
@@ -105,15 +106,15 @@ def checking_place(exercises: Sequence[Exercise], on: str | None) -> Runtime | N
     raise InputError(
         f"The checks need {lacking}, which this machine's Python ({sys.executable}) lacks"
         + (", and no runtime is connected." if on is None else "."),
-        f"Install {lacking} for it, or connect a runtime: colabdev cell --copy",
+        tr("Install {lacking} for it, or connect a runtime: colabdev cell --copy", lacking=lacking),
     )
 
 
 def _must_be_there(workbook: Workbook, exercise: Exercise) -> None:
     if not workbook.file(exercise).is_file():
         raise InputError(
-            f"There is no file {workbook.file(exercise)}.",
-            "Put its starter there: colabdev exercises start",
+            tr("There is no file {exercise}.", exercise=workbook.file(exercise)),
+            tr("Put its starter there: colabdev exercises start"),
         )
 
 
@@ -144,9 +145,15 @@ def _here(
     ended = checker.tell(order, language, say, report, warm.start)
     if ended == checker.BROKEN:
         raise CourseError(
-            f"The checks of '{exercise.slug}' cannot run: {done['message']}",
-            "If it lacks a package, install it; a course is proved by: "
-            "colabdev exercises author check",
+            tr(
+                "The checks of '{slug}' cannot run: {done}",
+                slug=exercise.slug,
+                done=done["message"],
+            ),
+            tr(
+                "If it lacks a package, install it; a course is proved by: colabdev "
+                "exercises author check"
+            ),
         )
     return Checked(exercise, Outcome(ended), done["passed"], done["tasks"])
 
@@ -163,7 +170,7 @@ def _there(
     from colabdev.commands.exercises.run import run_exercise
     from colabdev.remote.reach import reach
 
-    with reporter.step(f"Connecting to {runtime.alias}"):
+    with reporter.step(tr("Connecting to {alias}", alias=runtime.alias)):
         transport = reach(runtime)
     with transport:
         found = []

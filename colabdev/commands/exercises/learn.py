@@ -7,6 +7,7 @@ from pathlib import Path
 from colabdev.errors import CourseError, InputError
 from colabdev.exercises.course import Course, Exercise, Language
 from colabdev.exercises.workbook import LaidDown, Workbook, todo_line
+from colabdev.language import tr
 
 DEFAULT_FOLDER = "colabdev-course"
 
@@ -81,8 +82,10 @@ def start(
         workbook = Workbook.around(root, course) or Workbook(root, Course.load(course))
     elif folder and workbook.root != folder.resolve():
         raise InputError(
-            f"{folder} would lie inside the course in {workbook.root}.",
-            "Choose a folder outside of it.",
+            tr(
+                "{folder} would lie inside the course in {root}.", folder=folder, root=workbook.root
+            ),
+            tr("Choose a folder outside of it."),
         )
     files = workbook.lay_down(language)
     return Started(workbook.root, files, place(Workbook.find(workbook.root, course)))
@@ -150,9 +153,12 @@ def solution(
     exercise = workbook.pick(slug)
     if not show and not workbook.passed(exercise):
         raise CourseError(
-            f"'{exercise.slug}' has not passed yet, so its solution stays closed.",
-            f"Take a hint: colabdev exercises hint; or open it: "
-            f"colabdev exercises solution {exercise.slug} --show",
+            tr("'{slug}' has not passed yet, so its solution stays closed.", slug=exercise.slug),
+            tr(
+                "Take a hint: colabdev exercises hint; or open it: colabdev exercises "
+                "solution {slug} --show",
+                slug=exercise.slug,
+            ),
         )
     explanation = _read(exercise.explanation_file(language))
     return Solution(exercise, _read(exercise.solution), explanation)
@@ -190,8 +196,10 @@ def overview(
     if topic and topic not in topics:
         near = difflib.get_close_matches(topic, topics, n=1)
         raise InputError(
-            f"No exercise has the topic '{topic}'.",
-            f"Did you mean '{near[0]}'?" if near else f"Topics are: {', '.join(topics)}.",
+            tr("No exercise has the topic '{topic}'.", topic=topic),
+            tr("Did you mean '{near}'?", near=near[0])
+            if near
+            else tr("Topics are: {topics}.", topics=", ".join(topics)),
         )
     rows = [Row(exercise, _state(exercise, workbook)) for exercise in course.exercises]
     return [
@@ -222,6 +230,6 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CourseError(
-            f"{file} cannot be read: {error}.",
-            "Bring the course up to date: colabdev exercises start",
+            tr("{file} cannot be read: {error}.", file=file, error=error),
+            tr("Bring the course up to date: colabdev exercises start"),
         ) from error

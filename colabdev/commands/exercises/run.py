@@ -15,6 +15,7 @@ from colabdev.exercises.course import Course, Exercise, Language, Outcome
 from colabdev.exercises.workbook import Workbook
 from colabdev.jobs.client import new_job_id
 from colabdev.jobs.job import JobSpec
+from colabdev.language import tr
 from colabdev.payload import checker
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
@@ -93,7 +94,9 @@ def run_exercise(
         outcome = Outcome(str(told.get("outcome")))
         passed, tasks = int(told["passed"]), int(told["tasks"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ProtocolError(f"The checker told of an end that is none: {error!r}.") from error
+        raise ProtocolError(
+            tr("The checker told of an end that is none: {error!r}.", error=error)
+        ) from error
     return ExerciseOutcome(exercise, outcome, run, passed, tasks)
 
 
@@ -147,8 +150,8 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{str(file)!a} cannot be read: {error.strerror}.",
-            "Name a file of yours; a course is proved by: colabdev exercises author check",
+            tr("{file!a} cannot be read: {strerror}.", file=str(file), strerror=error.strerror),
+            tr("Name a file of yours; a course is proved by: colabdev exercises author check"),
         ) from error
 
 
@@ -181,7 +184,15 @@ def _told(run: RunOutcome, slug: str, runtime: Runtime) -> Mapping[str, Any] | N
     if told and told.get("outcome") == checker.BROKEN:
         raise RemoteFailure(
             "checks",
-            f"The checks of '{slug}' cannot run on {runtime.alias}: {told.get('message')}",
-            "If it lacks a package, install it there: colabdev run -- python -m pip install NAME",
+            tr(
+                "The checks of '{slug}' cannot run on {alias}: {get}",
+                slug=slug,
+                alias=runtime.alias,
+                get=told.get("message"),
+            ),
+            tr(
+                "If it lacks a package, install it there: colabdev run -- python -m pip "
+                "install NAME"
+            ),
         )
     return told

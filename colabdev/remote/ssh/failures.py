@@ -14,6 +14,7 @@ from colabdev.errors import (
     LoginRefused,
     TransportError,
 )
+from colabdev.language import tr
 from colabdev.remote.destination import Destination
 from colabdev.remote.ssh.client import Client
 
@@ -47,7 +48,9 @@ def translate(
 
 def lost(destination: Destination) -> ConnectionLost:
     """Return the error of a connection that broke under us."""
-    return ConnectionLost(f"The connection to {_place(destination)} broke.", _AGAIN)
+    return ConnectionLost(
+        tr("The connection to {destination} broke.", destination=_place(destination)), _AGAIN
+    )
 
 
 def _no_server(error: BaseException | None, destination: Destination) -> HostUnreachable:

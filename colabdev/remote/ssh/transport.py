@@ -274,7 +274,7 @@ class SSHProcess:
 
     def _unwritten(self) -> ColabdevError:
         if self._client.is_active():
-            return RemoteFailure("stdin", "The command ended before it read its input.")
+            return RemoteFailure("stdin", tr("The command ended before it read its input."))
         return lost(self._destination)
 
 
@@ -286,8 +286,8 @@ def _key(destination: Destination, ours: Path) -> paramiko.PKey:
         return paramiko.Ed25519Key.from_private_key_file(str(ours))
     except (OSError, ValueError, paramiko.SSHException) as error:
         raise ConfigError(
-            f"The key {ours} cannot be read: {error}.",
-            "Render the cell again with 'colabdev cell', which makes a key, and run it.",
+            tr("The key {ours} cannot be read: {error}.", ours=ours, error=error),
+            tr("Render the cell again with 'colabdev cell', which makes a key, and run it."),
         ) from error
 
 
@@ -305,7 +305,12 @@ def _load_own(path: Path) -> paramiko.PKey:
 def _check_host_key(destination: Destination, found: str) -> None:
     if found != destination.host_key:
         raise HostKeyMismatch(
-            f"Another machine answers at {destination}: its key is {fingerprint(found)}, "
-            f"and {fingerprint(destination.host_key)} was expected. Nothing was sent to it.",
+            tr(
+                "Another machine answers at {destination}: its key is {found}, and "
+                "{host_key} was expected. Nothing was sent to it.",
+                destination=destination,
+                found=fingerprint(found),
+                host_key=fingerprint(destination.host_key),
+            ),
             NEW_ADDRESS,
         )
