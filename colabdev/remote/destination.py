@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from colabdev.errors import BadConnectString
+from colabdev.language import tr
 
 # The roads a connect string may name; how each one is taken is in `tunnels`.
 ROADS = ("none", "ngrok", "cloudflared", "relay")
