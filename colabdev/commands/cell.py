@@ -130,7 +130,8 @@ def render_cell(
     return (
         f"{head}PUBLIC_KEYS = [\n{listed}]\n\n{_joined(pieces)}\n"
         f'if __name__ == "__main__":\n'
-        f"    colabdev_cell({call}, PUBLIC_KEYS, NAME, WORKSPACE_ROOT, KEEP_OPEN)\n"
+        f"    _way = {call}\n"
+        f"    colabdev_cell(_way, PUBLIC_KEYS, NAME, WORKSPACE_ROOT, KEEP_OPEN)\n"
     )
 
 
@@ -153,7 +154,7 @@ def read_public_key(path: Path) -> str:
 
 def _joined(pieces: Iterable[str]) -> str:
     """Return the *pieces* as one program: their imports first, each once, then their bodies."""
-    imports: set[str] = set()
+    imports: dict[str, set[str]] = {}  # names by module; a module itself has none
     bodies = []
     for piece in pieces:
         text = texts.payload(f"cell/{piece}")
@@ -165,13 +166,18 @@ def _joined(pieces: Iterable[str]) -> str:
                 break
             last = node.end_lineno or 0
             if not (isinstance(node, ast.ImportFrom) and str(node.module).startswith("colabdev")):
-                imports.add(ast.unparse(node))
+                module = str(node.module) if isinstance(node, ast.ImportFrom) else ""
+                imports.setdefault(module, set()).update(alias.name for alias in node.names)
         # One blank line between definitions, as inside a class: the cell is read in one go.
         body = re.sub(r"\n{3,}", "\n\n", "\n".join(lines[last:]).strip("\n"))
         assert isinstance(docstring, ast.Expr)
         title = str(ast.literal_eval(docstring.value))
         bodies.append(f"# {title}\n\n{body}\n")
-    ordered = sorted(imports, key=lambda line: (line.startswith("from"), line))
+    ordered = [f"import {name}" for name in sorted(imports.pop("", set()))]
+    ordered += [
+        f"from {module} import {', '.join(sorted(names))}"
+        for module, names in sorted(imports.items())
+    ]
     return "\n".join(["\n".join(ordered) + "\n", *bodies])
 
 
@@ -181,6 +187,7 @@ def render_notebook(cell_text: str) -> str:
         _cell("markdown", "about", texts.template("notebook.md")),
         _cell("code", "gpu", texts.template("notebook_gpu.py")),
         _cell("code", "colabdev", cell_text),
+        _cell("code", "exercise", texts.template("notebook_exercise.py")),
     ]
     notebook = {
         "nbformat": 4,

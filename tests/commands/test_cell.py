@@ -3,13 +3,16 @@
 import ast
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from colabdev.commands.cell import render_cell, render_notebook, write_notebook
+from colabdev.commands.cell import TUNNELS, render_cell, render_notebook, write_notebook
 from colabdev.errors import ConfigError, InputError
+from colabdev.remote.destination import Relay
 from colabdev.remote.sshkey import ensure_key
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1TVPrwCgvaiAdlQ8mJv5VwuqVzBtQnZRZ2mRqXbJm1 colabdev"
@@ -127,18 +130,43 @@ def test_the_notebook_is_one_that_jupyter_takes(folder: Path) -> None:
     write_notebook(folder / "colab.ipynb", cell)
     notebook = nbformat.read(folder / "colab.ipynb", as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     nbformat.validate(notebook)
-    about, gpu, last = notebook.cells
+    about, gpu, last, exercise = notebook.cells
     assert "colab-badge.svg" in about.source
     assert "Upload notebook" in about.source
     assert "compute" in about.source
     ast.parse(gpu.source)
+    ast.parse(exercise.source)
     assert last.source == cell.rstrip("\n")
     raw = json.loads((folder / "colab.ipynb").read_text())
     assert raw["metadata"]["accelerator"] == "GPU"
-    assert len({each["id"] for each in raw["cells"]}) == 3
+    assert len({each["id"] for each in raw["cells"]}) == 4
 
 
 def test_a_notebook_that_cannot_be_written_is_told(folder: Path) -> None:
     """A folder that is not there is an error with its path."""
     with pytest.raises(ConfigError, match=r"none/colab\.ipynb"):
         write_notebook(folder / "none" / "colab.ipynb", render_cell(KEY))
+
+
+@pytest.mark.parametrize("tunnel", TUNNELS)
+def test_each_tunnels_cell_is_plain_whole_and_always_the_same(tunnel: str) -> None:
+    """Every name it uses it has: no line is wide, nothing is packed, no other tunnel is in it."""
+    place = Relay("me", "relay.example.org", 22, KEY.removesuffix(" colabdev"))
+    relay = place if tunnel == "relay" else None
+    cell = render_cell(KEY, tunnel=tunnel, relay=relay)
+    assert cell == render_cell(KEY, tunnel=tunnel, relay=relay)
+    ast.parse(cell, feature_version=(3, 10))
+    assert max(map(len, cell.replace(KEY.split()[1], "").splitlines())) <= 100
+    assert "base64" not in cell
+    assert "from colabdev" not in cell
+    words = ["--isolated", "--select", "F", "--no-cache", "-"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", *words],
+        input=cell,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    marks = {"ngrok": "class Ngrok", "cloudflared": "class Cloudflared", "relay": "class Relay"}
+    assert {name for name, mark in marks.items() if mark in cell} == {tunnel} - {"none"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from colabdev.commands.cell import render_notebook
 from colabdev.payload.cell import core
 from tests.support import stub_ngrok
 from tests.support.kernel import Moment
@@ -174,3 +175,17 @@ def test_the_stop_ends_all_that_the_cell_started(folder: Path) -> None:
         ran = page.kernel.run("colabdev_stop()")
         assert "Stopped" in ran.shown
         assert not any(map(core._born, pids))
+
+
+@pytest.mark.torch
+def test_the_notebook_runs_from_first_to_last(folder: Path) -> None:
+    """GPU check, cell and exercise run in one kernel; the exercise knows a right answer."""
+    with notebook(folder) as page:
+        cells = json.loads(render_notebook(page.cell("none")))["cells"]
+        gpu, cell, exercise = ("".join(each["source"]) for each in cells if "outputs" in each)
+        for source in (gpu, cell, exercise):
+            ran = page.kernel.run(source)
+            assert ran.ok, ran.shown
+        assert "Not yet" in ran.shown
+        solved = exercise.replace("answer = None", "answer = torch.arange(6).reshape(2, 3)")
+        assert "Right." in page.kernel.run(solved).shown
