@@ -121,6 +121,7 @@ class Stage:
         self._takes: list[tuple[str, Row]] = []
         self._open: tuple[Row, Row | None, str, BinaryIO, Any] | None = None
         self._base: BinaryIO | None = None  # what the open file takes blocks from
+        self._last: tuple[str, Folder] | None = None  # what was changed in last
         self._lost: list[str] = []  # whose base was not what it was taken for
         name = f"stage-{secrets.token_hex(8)}"
         with contextlib.ExitStack() as opened:
@@ -139,6 +140,7 @@ class Stage:
         if self._open:
             self._open[3].close()
         self._leave_base()
+        self._leave_parent()
         self._opened.close()
 
     def take(self, kind: bytes, body: bytes) -> None:
@@ -267,11 +269,11 @@ class Stage:
     ) -> tuple[str, Row | None, str]:
         folder, _, name = path.rpartition("/")
         try:
-            with self._root.reach(folder) as parent:
-                now, mode = parent.look(path, name)
-                if put is None:
-                    return _take_away(parent, name, now, expected)
-                return self._place(parent, now, mode, expected, *put)
+            parent = self._parent(folder)
+            now, mode = parent.look(path, name)
+            if put is None:
+                return _take_away(parent, name, now, expected)
+            return self._place(parent, now, mode, expected, *put)
         except OSError as error:
             if error.errno in FULL:
                 raise
@@ -280,6 +282,20 @@ class Stage:
             if put is None:
                 return "done", None, ""
             return "changed", None, "its folder is gone, or is none"
+
+    def _parent(self, folder: str) -> Folder:
+        """Return *folder* opened; it stays open for the neighbours that come next, as a rule."""
+        # By path nothing is held open, and the way there has to be looked at each time.
+        if self._last is None or self._last[0] != folder or self._root.by_path:
+            opened = self._root.reach(folder)
+            self._leave_parent()
+            self._last = (folder, opened)
+        return self._last[1]
+
+    def _leave_parent(self) -> None:
+        if self._last:
+            with self._last[1]:
+                self._last = None
 
     def _place(
         self,
