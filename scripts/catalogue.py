@@ -70,7 +70,10 @@ def _help() -> Iterator[str]:
                         ):
                             yield line
         if isinstance(command, click.Group):
-            for inner in command.commands.values():
+            context = click.Context(command)  # a group may load its commands when it is asked
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None, name
                 yield from walk(inner)
 
     yield from walk(cli)

@@ -42,8 +42,11 @@ def speak(command: click.Command) -> None:
         if isinstance(parameter, click.Option):
             parameter.help = _text(parameter.help)
     if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            speak(inner)
+        context = click.Context(command)  # a group may load its commands when it is asked
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                speak(inner)
 
 
 def _text(text: str | None) -> str | None:
