@@ -135,8 +135,11 @@ class _Place:
         tool(self.here(turn), self.there(turn))
 
     def prepare(self, turn: int) -> None:
-        if self.edit is None or turn == 0:
+        if turn == 0:
             _copy(self.first, self.here(turn))
+        elif self.edit is None:  # another name makes it another project, of which nobody knows
+            self.here(turn - 1).rename(self.here(turn))
+            shutil.rmtree(self.here(turn) / ".colabdev", ignore_errors=True)
         if self.edit is not None and turn == 0:
             _copy(self.first, self.there(turn))  # so that the link need not carry it
         if self.edit is not None and turn:
@@ -144,9 +147,6 @@ class _Place:
 
     def check(self, turn: int) -> None:
         wrong = data.difference(self.here(turn), self.there(turn))
-        if self.edit is None:
-            shutil.rmtree(self.here(turn))
-            shutil.rmtree(self.there(turn))
         if wrong:
             raise ToolFailed(f"a wrong copy: {wrong}")
 
