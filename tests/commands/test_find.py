@@ -228,7 +228,7 @@ def test_a_string_on_the_clipboard(machine: StartedRuntime, home: Path) -> None:
         assert fingerprint(there.host_key) in screen.screen
         screen.type("n\r")
         screen.until("The line that the cell printed")
-        screen.type("\x03")
+        screen.type("\x04")
         assert screen.end() == 130
     assert Registry().all() == []
     with terminal("connect", env=env) as screen:
@@ -240,5 +240,5 @@ def test_a_string_on_the_clipboard(machine: StartedRuntime, home: Path) -> None:
     with terminal("connect", env=env) as screen:
         screen.until("The line that the cell printed")
         assert "something else" not in screen.screen
-        screen.type("\x03")
+        screen.type("\x04")
         assert screen.end() == 130
