@@ -1,7 +1,9 @@
 """Waiting interpreters: a warm link hands them programs, and nobody can tell but by the time."""
 
 import base64
+import contextlib
 import json
+import os
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -43,13 +45,17 @@ def _program(source: str, *arguments: str) -> Program:
 
 
 def _waiting() -> list[psutil.Process]:
+    """Return the interpreters that wait on our machine, which is one of several here."""
+    home = os.environ["HOME"]
+    server = psutil.Process(int(next(Path(home).rglob(".colabdev/sshd/pid")).read_text()))
     found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        words = process.info["cmdline"] or []
-        # Before its `exec` it is a shell, in which nothing waits yet.
-        ours = any(_MARK in word for word in words) and "sh" not in words[:1]
-        if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
+    for process in server.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()
+            # Before its `exec` it is a shell, in which nothing waits yet.
+            ours = any(_MARK in word for word in words) and "sh" not in words[:1]
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
     return found
 
 
@@ -65,6 +71,7 @@ def _warm(transport: Transport, count: int = 3) -> list[psutil.Process]:
     """Return the interpreters that wait, once there are *count* and they read."""
     run(transport, ["true"])
     _until(lambda: len(_waiting()) == count and all(_reads(one) for one in _waiting()))
+    run(transport, ["true"])  # what was on its way before this is there after it
     return _waiting()
 
 
@@ -118,7 +125,7 @@ def test_dead_ones_are_noticed(runtime: Runtime) -> None:
         assert transport._own is None
 
 
-@pytest.mark.parametrize("size", [0, 10, 3_000_000])
+@pytest.mark.parametrize("size", [0, 10, 1_000_000])
 def test_one_that_dies_with_a_program_in_its_hands(
     runtime: Runtime, size: int, folder: Path
 ) -> None:
@@ -133,10 +140,11 @@ def test_one_that_dies_with_a_program_in_its_hands(
         for one in waiting:
             one.suspend()
         process = transport.start(_program(source, str(trace)))
-        process.write(b"x" * min(size, 50_000))
+        # All of it before the end: paramiko may send into a channel that is just being closed, and
+        # sshd ends a connection for that.
+        process.write(b"x" * size)
         for one in waiting:
             one.kill()
-        process.write(b"x" * max(0, size - 50_000))
         process.close_stdin()
         assert b"".join(iter(process.read, b"")) == f"{size}\n".encode()
         assert process.wait() == 3
