@@ -158,7 +158,10 @@ class SSHTransport:
         """Tell whether *error* came because the far side opens no further session."""
         cause = error.__cause__
         prohibited, short = 1, 4  # RFC 4254 section 5.1; sshd says "connect failed" (2)
-        return isinstance(cause, paramiko.ChannelException) and cause.code in (prohibited, 2, short)
+        if isinstance(cause, paramiko.ChannelException):
+            return cause.code in (prohibited, 2, short)
+        # Of two that are refused at once paramiko gives the reason to one, and this to the other.
+        return self.is_alive() and str(cause) == "Unable to open channel."
 
     def note(self) -> None:
         """Write what went through so far into the month's account."""
