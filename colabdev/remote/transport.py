@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from colabdev.errors import ProtocolError
+from colabdev.language import tr
+
 
 class Process(Protocol):
     """A running command with its three streams; bytes in, bytes out."""
@@ -67,11 +70,17 @@ class Completed:
     stderr: bytes
 
 
+MOST_OUTPUT = 16 * 1024 * 1024
+
+
 def run(transport: Transport, argv: Sequence[str], stdin: bytes = b"") -> Completed:
     """Run *argv* to its end with *stdin* and return what it left.
 
     *stdin* is written whole before anything is read: keep it below a pipe's size (64 KiB)
     for commands that answer before they have read it all.
+
+    Raises:
+        ProtocolError: it puts out more than `MOST_OUTPUT` bytes.
     """
     process = transport.start(argv)
     try:
@@ -81,6 +90,11 @@ def run(transport: Transport, argv: Sequence[str], stdin: bytes = b"") -> Comple
         output = bytearray()
         while chunk := process.read():
             output += chunk
+            if len(output) > MOST_OUTPUT:
+                raise ProtocolError(
+                    tr("The far side's answer to '{program}' has no end.", program=argv[0]),
+                    tr("Look at it yourself: colabdev shell"),
+                )
         return Completed(process.wait(), bytes(output), process.errors())
     finally:
         process.close()

@@ -97,6 +97,9 @@ def test_an_endless_table_of_gpus(folder: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     [found] = list(samples("here"))
     assert len(found) < 5000
+    (folder / "nvidia-smi").write_text("#!/bin/sh\nexec yes '0, T4, 1, 1, 1, 1, 1'\n")
+    with pytest.raises(ProtocolError, match="has no end"):
+        list(samples("here"))
 
 
 @pytest.mark.parametrize("name", sorted(KEYS))

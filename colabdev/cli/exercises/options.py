@@ -1,12 +1,12 @@
 """What the commands of the course share: whose course, which exercise, which language."""
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar  # click's own callables are untyped
 
 import click
 
 from colabdev.cli.console import Console
+from colabdev.language import spoken as spoken_here
 
 if TYPE_CHECKING:
     from colabdev.exercises.course import Course, Exercise, Language
@@ -70,10 +70,7 @@ def course_of(given: str | None, book: "Workbook | None") -> "Course":
 
 def spoken(lang: str | None, book: "Workbook | None" = None) -> "Language":
     """Return the language to speak: the one asked for, the learner's choice, or the system's."""
-    chosen = lang or (book.progress.language if book else "")
-    if not chosen:
-        names = ("LC_ALL", "LC_MESSAGES", "LANG")
-        chosen = next((value for name in names if (value := os.environ.get(name))), "")
+    chosen = lang or (book.progress.language if book else "") or spoken_here()
     return "ko" if chosen.startswith("ko") else "en"
 
 
