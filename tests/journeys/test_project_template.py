@@ -20,14 +20,17 @@ from tests.support.runtime import StartedRuntime, start_runtime
 
 pytestmark = [pytest.mark.sshd, pytest.mark.torch, pytest.mark.slow]
 
-# Small, with a checkpoint after each step; dropout and augmentation draw from the generators.
+EPOCHS, SAMPLES = 2, 16384  # long enough that a checkpoint is here before it is over
+STEPS = EPOCHS * SAMPLES // 8
+
+# Small, with a checkpoint every other second; dropout and augmentation draw from the generators.
 # The learning rate falls over these epochs, so that too must go on where it was.
 SETTINGS = (
-    "data.train_size=256",
+    f"data.train_size={SAMPLES}",
     "data.batch_size=8",
-    "train.epochs=8",
-    "train.save_minutes=0",
-    "train.log_every=1",
+    f"train.epochs={EPOCHS}",
+    "train.save_minutes=0.03",
+    "train.log_every=8",
 )
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # small sums are not worth two
 TRAIN = ("-m", "demo.train", "--config", "debug", "--resume", "auto")
@@ -64,10 +67,12 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
+def _wait_for(
+    condition: Callable[[], object], process: subprocess.Popen[bytes], said: Path
+) -> None:
     deadline = time.monotonic() + 120
     while not condition():
-        assert process.poll() is None, process.communicate()
+        assert process.poll() is None, said.read_text()[-2000:]
         assert time.monotonic() < deadline, "it did not come in two minutes"
         time.sleep(0.05)
 
@@ -116,7 +121,7 @@ def test_a_new_project_trains_on_a_runtime(colab: StartedRuntime, home: Path) ->
 def test_a_lost_machine_costs_nothing(home: Path) -> None:
     """Killed in the middle of an epoch and gone on with elsewhere, the end is bit for bit equal.
 
-    It saves after each step, faster than anything is pulled, and yet the laptop has a whole one.
+    It saves every other second, and the laptop has a whole one by the time the machine is gone.
     Weights, optimiser, scheduler, scaler, generators and counts equal those of an unbroken run.
     """
     project = _new(home)
@@ -124,22 +129,24 @@ def test_a_lost_machine_costs_nothing(home: Path) -> None:
     with start_runtime(vm, env=ONE_THREAD) as first:
         assert colabdev("connect", first.connect_string).returncode == 0
         command = [sys.executable, "-m", "colabdev", "run", "--pull", "runs/**", *TRAIN, *_flags()]
-        with subprocess.Popen(
-            command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as running:
+        # Into a file: a pipe that nobody reads would be full, and the command would wait.
+        with (
+            (home / "said").open("wb") as said,
+            subprocess.Popen(command, cwd=project, stdout=said, stderr=said) as running,
+        ):
 
             def in_the_middle() -> bool:
                 found = list(project.glob("runs/debug/*/checkpoints/last.pt"))
                 state = torch.load(found[0]) if found else {}
-                return bool(found) and state["step"] > 40 and state["samples"] % 256
+                return bool(found) and state["step"] > 40 and state["samples"] % SAMPLES
 
-            _wait_for(in_the_middle, running)
+            _wait_for(in_the_middle, running, home / "said")
             _kill_all_of(vm)
             running.send_signal(signal.SIGTERM)  # it would look for the machine for half an hour
-            running.communicate(timeout=60)
+            running.wait(timeout=60)
     broken = torch.load(_last(project))
-    assert 40 < broken["step"] < 256
-    assert broken["samples"] % 256, "it was in the middle of an epoch"
+    assert 40 < broken["step"] < STEPS
+    assert broken["samples"] % SAMPLES, "it was in the middle of an epoch"
     shutil.rmtree(vm)
 
     ends = []
@@ -156,7 +163,7 @@ def test_a_lost_machine_costs_nothing(home: Path) -> None:
             ends.append(_state(_last(home / name / "content" / "demo")))
     resumed, whole = ends
     assert resumed["finished"]
-    assert resumed["step"] == whole["step"] == 256
+    assert resumed["step"] == whole["step"] == STEPS
     assert _same(resumed, whole)
 
 

@@ -135,10 +135,10 @@ class LentProcess:
                     said += wire.pack(b"e", channel.recv_stderr(_CHUNK))
                 if channel.recv_ready():
                     said += wire.pack(b"o", channel.recv(_CHUNK))
-                elif over and not ended:
-                    ended = True
+                elif over and not ended and not channel.recv_stderr_ready():
+                    ended = True  # of stderr as well: who has read to the end has all of it
                     said += wire.pack(b"z", b"")
-                if channel.exit_status >= 0 and not coded:
+                if channel.exit_status >= 0 and not coded and (ended or not over):
                     coded = True
                     said += wire.pack(b"x", str(channel.exit_status).encode())
             if said:
