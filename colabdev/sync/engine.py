@@ -103,7 +103,8 @@ class _Sync:
         self._fetched: _Carried | None = None
         self._sent: _Carried | None = None
         self._current: dict[str, Agreed] = {}  # what both sides hold now
-        self._digests: dict[str, str] = {}  # of files here
+        self._digests: dict[str, str] = {}  # of files here that were asked for
+        self._asked: dict[str, str] = {}  # of files there
         self._guessed: _Carried | None = None
 
     def guess(self) -> list[Frame]:
@@ -147,8 +148,9 @@ class _Sync:
         plan = self._reconcile(Digests(self._digests))
         if plan.ask_here or (plan.ask_there and there):
             self._digests |= self._here.digests(plan.ask_here)
-            asked = there.digests(plan.ask_there) if there else {}
-            plan = self._reconcile(Digests(self._digests, asked))
+            if there:
+                self._asked |= there.digests(plan.ask_there)
+            plan = self._reconcile(Digests(self._digests, self._asked))
         plan = self._directed(plan)
         named = bool(self._options.named)
         screen(plan, self._local.entries, self._rules, Disk.of(self._root), named=named)
@@ -227,12 +229,21 @@ class _Sync:
         entry, stands = change.entry, change.expected
         if not entry or not stands or min(entry.size, stands.size) < wire.LARGE:
             return b""
-        agreed = self._archive.entries.get(change.path)
+        marks = self._blocks.recall(self._digest(change.path, stands, here=here))
+        if marks or not here:
+            return marks
+        return wire.marks_of(str(self._root), to_row(change.path, stands))
+
+    def _digest(self, path: str, stands: Entry, *, here: bool) -> str:
+        """Return the digest of the file that *stands* on one side, if it is known.
+
+        A file written right before the last sync never equals what was noted of it; then it was
+        asked for, if it mattered.
+        """
+        agreed = self._archive.entries.get(path)
         if agreed and stands == (agreed.here if here else agreed.there):
-            marks = self._blocks.recall(agreed.digest)
-            if marks or not here:
-                return marks
-        return wire.marks_of(str(self._root), to_row(change.path, stands)) if here else b""
+            return agreed.digest
+        return (self._digests if here else self._asked).get(path, "")
 
     def _remember_blocks(self, carried: _Carried) -> None:
         for path, marks in carried.contents.marks.items():

@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -112,6 +113,32 @@ def test_files_that_were_the_same_already_are_known_by_their_blocks(
     edit(project / "big", "middle")
     assert carried(project, far) < 300_000
     assert read(project) == read(far.folder)
+
+
+@pytest.mark.parametrize("first", ["made there", "held by both"])
+def test_a_file_written_right_before_a_sync_is_known_by_its_blocks(
+    first: str, project: Path, far: Far
+) -> None:
+    """Times that may come again tell nothing: the digest does, and an edit costs its blocks."""
+    data = random.Random(3).randbytes(SIZE)
+    far.folder.mkdir(parents=True)
+    for side in (far.folder, project) if first == "held by both" else (far.folder,):
+        write(side, {"big": data})
+        _just_now(side / "big")
+    carried(project, far)
+    for side in (project, far.folder, project, far.folder):
+        edit(side / "big", random.choice(("middle", "start", "end")))
+        with (side / "big").open("r+b") as stream:
+            stream.write(os.urandom(1000))
+        _just_now(side / "big")
+        assert carried(project, far) < 300_000
+        assert read(project) == read(far.folder)
+
+
+def _just_now(file: Path) -> None:
+    """Let *file* be written as late as can be: by a clock that is ahead of everybody's."""
+    later = time.time_ns() + 3_600_000_000_000
+    os.utime(file, ns=(later, later))
 
 
 def test_wrong_memory_of_blocks_is_found_out(large: Path, far: Far) -> None:
