@@ -43,9 +43,15 @@ def safe(line: str) -> str:
     return line if line == ".nf" or not line.startswith((".", "'")) else "\\&" + line
 
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/man")
+def write(folder: Path) -> int:
+    """Write all pages into *folder* and return how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
+    made = pages()
+    for name, text in made.items():
         (folder / name).write_text(text, encoding="utf-8")
-    print(f"{len(pages())} pages in {folder}")
+    return len(made)
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1] if len(sys.argv) > 1 else "build/man")
+    print(f"{write(place)} pages in {place}")

@@ -1,6 +1,7 @@
 """What users install: the wheel, in an environment of its own, outside the checkout."""
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -54,6 +55,21 @@ def test_the_wheel_finds_its_templates_and_its_course(installed: Path, home: Pat
     assert "tiny-autograd" in listed.stdout
     probe = [str(installed / "python"), "-c", "import torch"]
     assert subprocess.run(probe, capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_its_man_pages(installed: Path, home: Path) -> None:
+    """man finds the page of each command beside the colabdev that is on PATH."""
+    assert len(list((installed.parent / "share" / "man" / "man1").glob("colabdev*.1"))) > 40
+    if not shutil.which("man"):
+        pytest.skip("man is not on this machine")
+    env = {**_environment(home), "PATH": f"{installed}:{os.environ['PATH']}"}
+    env.pop("MANPATH", None)
+    for page in ("colabdev", "colabdev-run"):
+        found = subprocess.run(
+            ["man", "-w", page], env=env, capture_output=True, text=True, check=True
+        )
+        assert Path(found.stdout.strip()).is_relative_to(installed.parent)
 
 
 @pytest.mark.slow
