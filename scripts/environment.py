@@ -22,18 +22,24 @@ _PROGRAMS = {
     "zstd": "zstd",
     "ip": "iproute2",
     "nsenter": "util-linux",
+    "zsh": "zsh",
+    "fish": "fish",
+    "node": "nodejs",
+    "npm": "npm",
+    "man": "man-db",
 }
 
 
-def prepare(*, dev: bool, also: tuple[str, ...] = ()) -> Path:
+def prepare(*, dev: bool, also: tuple[str, ...] = (), welcome: tuple[str, ...] = ()) -> Path:
     """Return the interpreter of an environment that has colabdev, torch and, for *dev*, its tools.
 
-    *also* are more programs that are wanted. Does nothing when it is in step already.
-    Says what it does on stderr.
+    *also* are more programs that are wanted, and those that are *welcome* are installed where that
+    is possible. Does nothing when it is in step already. Says what it does on stderr.
     """
     if sys.version_info < (3, 11):  # noqa: UP036 - it runs under whatever python3 is here
         sys.exit(f"colabdev needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     _install_programs((*(("sshd", "ssh", "git") if dev else ("sshd", "ssh")), *also))
+    _welcome_programs(welcome)
     stamp = _FOLDER / f"ready-{'dev' if dev else 'demo'}"
     wanted = hashlib.sha256(
         (CHECKOUT / "pyproject.toml").read_bytes() + TORCH.encode() + str(_FOLDER).encode()
@@ -112,29 +118,54 @@ def _need_ensurepip() -> None:
     try:
         import ensurepip  # noqa: F401 - Debian leaves it out of python3
     except ImportError:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        _apt_install([f"python{version}-venv"])
+        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        if not _may_install():
+            sys.exit(f"Missing on this machine: {package}.\n  sudo apt-get install {package}")
+        if failed := _apt_install([package]):
+            sys.exit(failed)
 
 
 def _install_programs(names: tuple[str, ...]) -> None:
-    search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/sbin"))
-    missing = [name for name in names if not shutil.which(name, path=search)]
-    if missing and sys.platform == "linux":
-        _apt_install([_PROGRAMS[name] for name in missing])
-
-
-def _apt_install(packages: list[str]) -> None:
-    if not (shutil.which("apt-get") and os.geteuid() == 0):
+    packages = _missing(names)
+    if packages and not _may_install():
         sys.exit(
             f"Missing on this machine: {', '.join(packages)}.\n"
             f"  Install with: sudo apt-get install {' '.join(packages)}"
         )
+    if packages and (failed := _apt_install(packages)):
+        sys.exit(failed)
+
+
+def _welcome_programs(names: tuple[str, ...]) -> None:
+    packages = _missing(names)
+    if packages and not _may_install():
+        _say(f"Going on without {', '.join(packages)}; what needs them is skipped")
+    elif packages and (failed := _apt_install(packages)):
+        _say(f"{failed} Going on without {', '.join(packages)}; what needs them is skipped")
+
+
+def _missing(names: tuple[str, ...]) -> list[str]:
+    """Return the Debian packages of those programs that are not here; other systems differ."""
+    search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/sbin"))
+    if sys.platform != "linux":
+        return []
+    return [_PROGRAMS[name] for name in names if not shutil.which(name, path=search)]
+
+
+def _may_install() -> bool:
+    return bool(shutil.which("apt-get")) and os.geteuid() == 0
+
+
+def _apt_install(packages: list[str]) -> str:
+    """Install *packages*; return a sentence about what failed, empty when nothing did."""
     _say(f"Installing {', '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", *packages]):
+    install = ["apt-get", "install", "-qy", "--no-install-recommends", *packages]
+    for command in (["apt-get", "update", "-q"], install):
         done = subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL)
         if done.returncode:
-            sys.exit(f"'{' '.join(command)}' failed; see its lines above.")
+            return f"'{' '.join(command)}' failed; see its lines above."
+    return ""
 
 
 def _pip(*words: str) -> None:

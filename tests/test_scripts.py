@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import os
 import runpy
 from pathlib import Path
 
@@ -30,6 +31,26 @@ def test_an_installed_torch_is_kept_when_it_is_new_enough(version: str, fits: bo
     environment = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(environment)
     assert environment.torch_fits(version) is fits
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_programs_that_are_only_welcome_end_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], works: bool
+) -> None:
+    """A shell that some tests use is installed where that is possible, and else done without."""
+    apt = folder / "apt-get"
+    apt.write_text(
+        f'#!/bin/sh\n[ $1 = update ] || echo "$@" > {folder}/asked\nexit {int(not works)}\n'
+    )
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    runpy.run_path(str(SCRIPTS / "environment.py"))["_welcome_programs"](("zsh", "node"))
+    said = capfd.readouterr().err
+    if os.geteuid() == 0 and works:
+        assert (folder / "asked").read_text().split()[-2:] == ["zsh", "nodejs"]
+        assert "without" not in said
+    else:
+        assert "without zsh, nodejs" in said
 
 
 @pytest.mark.parametrize("name", ["demo", "test", "check", "bench", "environment.py"])
