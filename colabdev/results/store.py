@@ -11,8 +11,6 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Self  # rows and hardware hold anything that JSON does
 
-import filelock
-
 from colabdev import paths
 from colabdev.errors import ConfigError, InputError
 from colabdev.jobs.job import Artifact, Event, GpuSample, Metric, Record
@@ -46,7 +44,7 @@ class Results:
     def __init__(self, path: Path | None = None, *, now: Callable[[], float] = time.time) -> None:
         self.path = path or paths.results_file()
         self._now = now
-        self._claims: dict[str, filelock.FileLock] = {}
+        self._claims: dict[str, sqlite3.Connection] = {}
         with self._explained():
             self._database = _open(self.path)
 
@@ -128,7 +126,7 @@ class Results:
                 (RunState(state), exit_code, seconds, ended, run_id),
             )
         if claim := self._claims.pop(run_id, None):
-            _give_up(claim)
+            _give_up(self._claim(run_id), claim)
 
     def runs(self, limit: int = 20, *, kind: str | None = None) -> list[Run]:
         """Return the last *limit* runs, the newest first, without their metrics and records."""
@@ -170,7 +168,8 @@ class Results:
         """Close the file; runs that were not finished become INTERRUPTED."""
         self._database.close()
         while self._claims:
-            _give_up(self._claims.popitem()[1])
+            run_id, claim = self._claims.popitem()
+            _give_up(self._claim(run_id), claim)
 
     def __enter__(self) -> Self:
         return self
@@ -180,10 +179,8 @@ class Results:
 
     def _take_claim(self, run_id: str) -> None:
         """Take what tells others that this process listens to the run."""
-        claim = self._claims.get(run_id) or self._claim(run_id)
-        with contextlib.suppress(filelock.Timeout):  # somebody else listens to it as well
-            claim.acquire(timeout=1)
-            self._claims[run_id] = claim
+        if run_id not in self._claims and (claim := _claimed(self._claim(run_id), patience=1)):
+            self._claims[run_id] = claim  # else somebody else listens to it as well
 
     def _insert(self, table: str, row: Mapping[str, Any]) -> None:
         names = ", ".join(f'"{name}"' for name in row)
@@ -231,16 +228,16 @@ class Results:
         state = RunState(row["state"])
         if state is not RunState.RUNNING or row["id"] in self._claims:
             return state
-        claim = self._claim(row["id"])
-        try:
-            claim.acquire(timeout=0)
-        except filelock.Timeout:
+        file = self._claim(row["id"])
+        with self._explained():
+            claim = _claimed(file)
+        if claim is None:
             return state
-        _give_up(claim)
+        _give_up(file, claim)
         return RunState.INTERRUPTED
 
-    def _claim(self, run_id: str) -> filelock.FileLock:
-        return filelock.FileLock(f"{self.path}.{run_id}.lock", mode=0o600)
+    def _claim(self, run_id: str) -> Path:
+        return Path(f"{self.path}.{run_id}.lock")
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -276,7 +273,30 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _give_up(claim: filelock.FileLock) -> None:
-    with contextlib.suppress(OSError):
-        Path(claim.lock_file).unlink()
-    claim.release(force=True)
+def _claimed(file: Path, *, patience: float = 0) -> sqlite3.Connection | None:
+    """Return what holds *file* for this process, None when another one holds it.
+
+    It is a lock of SQLite's, which belongs to the process alone: when that is killed, a child on
+    its way from fork to exec does not hold it on, as it would a flock.
+    """
+    while True:
+        claim = sqlite3.connect(file, timeout=patience, isolation_level=None)
+        try:
+            claim.execute("PRAGMA journal_mode = MEMORY")  # no second file beside it
+            claim.execute("BEGIN EXCLUSIVE")
+            file.chmod(0o600)
+        except FileNotFoundError:  # given up by its holder just now, and with it the name
+            claim.close()
+            continue
+        except sqlite3.OperationalError as error:
+            claim.close()
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return None
+        return claim
+
+
+def _give_up(file: Path, claim: sqlite3.Connection) -> None:
+    with contextlib.suppress(OSError):  # Windows removes nothing that is open: it stays, empty
+        file.unlink()
+    claim.close()

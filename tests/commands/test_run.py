@@ -373,8 +373,7 @@ def test_a_killed_command_leaves_a_run_that_can_go_on(project: Path, home: Path)
         driver.kill()
         driver.wait()
     with Results() as results:
-        # A child that it was just about to start holds its claim for a moment longer.
-        until(lambda: results.run("last").state is RunState.INTERRUPTED)
+        assert results.run("last").state is RunState.INTERRUPTED
     gate.touch()
     assert attach("last", Silent(), on="here").code == 4
     with Results() as results:

@@ -154,6 +154,51 @@ def test_a_run_nobody_listens_to_is_interrupted(number: signal.Signals | None) -
     assert not list(paths.home().glob("*.theone.lock"))
 
 
+FORKED = """
+import ctypes, os, sys
+from colabdev.results.store import Results
+with Results() as results:
+    results.begin("run", "train.py", "colab", ["x"], "", {}, run_id="theone")
+    if ctypes.CDLL(None).fork() == 0:  # as subprocess does: no hook of Python's runs in the child
+        sys.stdin.read()
+        os._exit(0)
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no process is made by forking on Windows")
+def test_a_child_on_its_way_to_another_program_does_not_listen() -> None:
+    """A killed listener's child that has all its descriptors still does not hold the run on."""
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin
+        assert child.stdout
+        assert child.stdout.readline() == b"begun\n"
+        child.kill()
+        child.wait()
+        with Results() as results:
+            assert results.run("last").state is RunState.INTERRUPTED
+        child.stdin.close()  # the child's child ends
+
+
+def test_a_look_takes_no_claim_away() -> None:
+    """In the listening process itself others may look, again and again: the run runs."""
+    with Results() as results, Results() as other:
+        run_id = begin(results)
+        for _ in range(2):
+            assert other.run(run_id).state is RunState.RUNNING
+        (claim,) = paths.home().glob(f"*.{run_id}.lock")
+        assert stat.S_IMODE(claim.stat().st_mode) == 0o600
+        code = (
+            "from colabdev.results.store import Results\n"
+            f"with Results() as results: print(results.run({run_id!r}).state.value)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+        assert done.stdout == b"running\n"
+
+
 def test_a_run_is_found_by_the_beginning_of_its_id() -> None:
     """One that fits is found, several are named, and none is said to be none."""
     with Results() as results:
