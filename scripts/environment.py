@@ -50,6 +50,24 @@ def prepare(*, dev: bool, also: tuple[str, ...] = (), welcome: tuple[str, ...] =
     return _PYTHON
 
 
+def prepare_skypilot() -> None:
+    """Give SkyPilot, which checks the template's sky.yaml, an environment of its own.
+
+    It takes half a gigabyte, and its pins would hold ours back. Without it its test is skipped.
+    """
+    folder = _FOLDER / "skypilot"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        _say("Installing SkyPilot")
+        venv.create(folder, with_pip=True)
+        done = subprocess.run(
+            [python, "-m", "pip", "--disable-pip-version-check", "install", "-q", "skypilot"],
+            check=False,
+        )
+        if done.returncode:
+            shutil.rmtree(folder)
+
+
 def run(command: list[str | Path]) -> None:
     """Run *command* in the checkout and leave with its exit code when it fails."""
     code = subprocess.run(command, cwd=CHECKOUT, check=False).returncode

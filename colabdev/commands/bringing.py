@@ -197,7 +197,7 @@ class _Download:
     def _end(self, version: Version, digest: bytes) -> None:
         self._stage.take(b"f", digest)
         self.digest = digest.hex()
-        if self.digest != self._artifact.digest and not version.renamed:
+        if self.digest != self._artifact.digest and not version.whole:
             raise Superseded("it is another one there by now")
 
 

@@ -23,7 +23,7 @@ _LARGEST = 2**62
 class Version:
     """The version of a file that comes, from *offset* on; times in ns by the far clock *now*.
 
-    One that was *renamed* into place is whole, whatever was told of the file before.
+    One that is *whole* was renamed into place, or nobody writes to it, whatever was told before.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Version:
     mtime_ns: int
     ctime_ns: int
     executable: bool
-    renamed: bool
+    whole: bool
     now: int
 
 
@@ -94,13 +94,13 @@ def _version(kind: bytes, body: bytes) -> Version:
     try:
         told = json.loads(body if kind == b"v" else b"")
         numbers = [_number(told[name]) for name in ("offset", "size", "mtime", "ctime", "now")]
-        name, executable, renamed = (told[word] for word in ("version", "executable", "renamed"))
+        name, executable, whole = (told[word] for word in ("version", "executable", "whole"))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged() from error
     offset, size, mtime, ctime, now = numbers
     if not 0 <= offset <= size or not isinstance(name, str):
         raise _damaged()
-    return Version(name[:200], offset, size, mtime, ctime, executable is True, renamed is True, now)
+    return Version(name[:200], offset, size, mtime, ctime, executable is True, whole is True, now)
 
 
 def _damaged() -> ProtocolError:

@@ -18,6 +18,8 @@ import time
 import zlib
 from typing import BinaryIO
 
+from colabdev.payload.whole import is_closed, is_whole
+
 HEADER = struct.Struct(">cI")
 IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 CHUNK = 256 * 1024
@@ -63,9 +65,8 @@ def deliver(stream: BinaryIO, announced: int, version: str, offset: int) -> None
     before = os.fstat(stream.fileno())
     if not stat.S_ISREG(before.st_mode):
         raise Failure("changed", "It is no file any more.")
-    # The last thing that happened to it was no write: it was given its name when it was whole.
-    renamed = before.st_ctime_ns > before.st_mtime_ns
-    if not renamed and before.st_size != announced:
+    whole = is_whole(stream.fileno()) or is_closed(stream.fileno())
+    if not whole and before.st_size != announced:
         raise Failure("changed", "It is being written.")
     begin = offset if version == name_of(before) and offset <= before.st_size else 0
     told = {
@@ -75,7 +76,7 @@ def deliver(stream: BinaryIO, announced: int, version: str, offset: int) -> None
         "mtime": before.st_mtime_ns,
         "ctime": before.st_ctime_ns,
         "executable": bool(before.st_mode & stat.S_IXUSR),
-        "renamed": renamed,
+        "whole": whole,
         "now": time.time_ns(),
     }
     send(b"v", encode(told))

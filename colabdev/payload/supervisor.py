@@ -9,26 +9,21 @@ the exit.
 """
 
 import contextlib
-import glob
-import hashlib
-import itertools
 import json
 import os
-import queue
 import selectors
 import signal
-import stat
-import struct
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any  # requests and records are JSON: mappings of anything
 
+from colabdev.payload.gpus import Gpus
+from colabdev.payload.harvest import Harvest
 from colabdev.payload.pace import Pace
+from colabdev.payload.records import encode, frame
 
-HEADER = struct.Struct(">cI")
 MAX_BODY = 64 * 1024
 MAX_NOTE = 8 * 1024
 CHUNK = 256 * 1024
@@ -38,20 +33,7 @@ MAX_AFTERWARDS = 4 * 1024 * 1024  # bytes taken after the end: more than two pip
 PATIENCE = 3600  # seconds that a full disk is given to get room after the command's end
 SEGMENTS = 8  # files that a log of full size is made of
 SECOND = 1.0  # seconds between two marks of the time in the log
-LOOK = 0.5  # seconds between looks at the files that are asked for
-LONGEST_PAUSE = 30.0
-SETTLED = 1.0  # seconds without a change after which a file counts as complete
-MOST_FILES = 10_000  # that are looked at
 LADDER = ("INT", "TERM", "KILL")
-SAMPLE = 5  # seconds between two samples of a GPU
-GPU_QUERY = (
-    "nvidia-smi",
-    "--query-gpu=index,utilization.gpu,memory.used,power.draw",
-    "--format=csv,noheader,nounits",
-    f"--loop={SAMPLE}",
-)
-
-State = tuple[int, int, int]  # inode, size and time of a file
 
 
 class Failure(Exception):
@@ -396,154 +378,6 @@ class Report:
         os.close(self._descriptor)
 
 
-class Gpus:
-    """What nvidia-smi tells of each GPU every few seconds, as frames; nothing where it is not."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._begun = b""
-        with contextlib.suppress(OSError):
-            self._process = subprocess.Popen(
-                GPU_QUERY,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            assert self._process.stdout, "opened with PIPE"
-            os.set_blocking(self._process.stdout.fileno(), False)
-
-    def samples(self) -> list[bytes]:
-        """Return what it told since."""
-        if not self._process or not self._process.stdout:
-            return []
-        try:
-            data = os.read(self._process.stdout.fileno(), MAX_BODY)
-        except BlockingIOError:
-            return []
-        if not data:  # it has ended, as it does at once where there is a driver and no GPU
-            self.close()
-            return []
-        *lines, self._begun = (self._begun + data).split(b"\n")
-        self._begun = self._begun[-MAX_NOTE:]
-        return [frame(b"g", encode(sample)) for line in lines if (sample := gpu_sample(line))]
-
-    def close(self) -> None:
-        if self._process:
-            self._process.kill()
-            with self._process:  # closes the pipe, and waits for it
-                self._process = None
-
-
-def gpu_sample(line: bytes) -> "dict[str, Any] | None":
-    """Return what a line of nvidia-smi tells: use in per cent, memory in bytes, power in watts."""
-    words = [word.strip() for word in line.decode(errors="replace").split(",")]
-    if len(words) != 4 or not words[0].isdigit():
-        return None
-    use, memory, power = map(number, words[1:])
-    size = None if memory is None else int(memory * 2**20)
-    return {"gpu": int(words[0]), "time": time.time(), "use": use, "memory": size, "power": power}
-
-
-def number(word: str) -> "float | None":
-    """Return the number that *word* is; some GPUs say ``[N/A]`` instead."""
-    try:
-        value = float(word)
-    except ValueError:
-        return None
-    return value if 0 <= value < 1e9 else None
-
-
-class Harvest:
-    """The files that the job makes and somebody asked for, as frames, each once it is complete.
-
-    A file is complete when it was renamed into place, when its size and time have settled, or when
-    the job is over. What stood there before the job, and still stands so, is none of its making.
-    """
-
-    def __init__(self, folder: str, patterns: list[str]) -> None:
-        self._folder = folder
-        self._patterns = patterns
-        self._told = {path: state for path, state, *_ in self._found()}
-        self._looks: dict[str, State] = {}
-        self._ripe: "queue.SimpleQueue[bytes]" = queue.SimpleQueue()
-        self._over = threading.Event()
-        # A thread of its own: the digest of a large file must not hold up the output.
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def begin(self) -> None:
-        if self._patterns:
-            self._thread.start()
-
-    def ripe(self) -> list[bytes]:
-        """Return what is complete by now and was not told before."""
-        frames = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                frames.append(self._ripe.get_nowait())
-        return frames
-
-    def rest(self) -> list[bytes]:
-        """Return all else, as the job has left it."""
-        if self._patterns:
-            self._over.set()
-            self._thread.join()
-            self._look(over=True)
-        return self.ripe()
-
-    def _watch(self) -> None:
-        pause = LOOK
-        while not self._over.wait(pause):
-            begun = time.monotonic()
-            self._look(over=False)
-            # Digests of large files that are written again and again take a tenth of the time.
-            pause = min(max(LOOK, 9 * (time.monotonic() - begun)), LONGEST_PAUSE)
-
-    def _look(self, over: bool) -> None:
-        for path, state, age, renamed in self._found():
-            if self._told.get(path) == state:
-                continue
-            settled = self._looks.get(path) == state and age > SETTLED
-            if over or renamed or settled:
-                digest = digest_of(os.path.join(self._folder, path), state)
-                if digest:
-                    self._told[path] = state
-                    told = {"path": path, "digest": digest, "size": state[1]}
-                    self._ripe.put(frame(b"a", encode(told)))
-            self._looks[path] = state
-
-    def _found(self) -> "Iterator[tuple[str, State, float, bool]]":
-        """Yield each plain file that is asked for: path, state, age in seconds, whether renamed.
-
-        A write sets both of a file's times, a rename into place the later one alone.
-        """
-        paths = (
-            path
-            for pattern in self._patterns
-            for path in glob.iglob(pattern, root_dir=self._folder, recursive=True)
-        )
-        for path in sorted(set(itertools.islice(paths, MOST_FILES))):
-            with contextlib.suppress(OSError):
-                status = os.lstat(os.path.join(self._folder, path))
-                if stat.S_ISREG(status.st_mode) and len(path) < MAX_NOTE:
-                    state = (status.st_ino, status.st_size, status.st_mtime_ns)
-                    renamed = status.st_ctime_ns > status.st_mtime_ns
-                    yield path, state, time.time() - status.st_mtime, renamed
-
-
-def digest_of(path: str, state: State) -> str:
-    """Return the SHA-256 of a file, nothing when it is not, or stays not, in that *state*."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
-            status = os.fstat(stream.fileno())
-    except OSError:
-        return ""
-    now = (status.st_ino, status.st_size, status.st_mtime_ns)
-    return digest.hexdigest() if now == state else ""
-
-
 def proper_row(line: bytes) -> bytes:
     """Return *line* if it is a report row, else a note that quotes it."""
     try:
@@ -557,14 +391,6 @@ def proper_row(line: bytes) -> bytes:
 
 def refuse(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
-
-
-def frame(kind: bytes, body: bytes) -> bytes:
-    return HEADER.pack(kind, len(body)) + body
-
-
-def encode(value: object) -> bytes:
-    return json.dumps(value).encode()
 
 
 def write_atomic(path: str, data: bytes) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from colabdev.payload.jobs import Failure, whole_frames
 from colabdev.payload.jobs import Log as Reader
-from colabdev.payload.supervisor import MAX_BODY, Log, Report, frame, proper_row
+from colabdev.payload.records import frame
+from colabdev.payload.supervisor import MAX_BODY, Log, Report, proper_row
 
 ROW = b'{"v": 1, "kind": "metric", "metric": "loss", "value": 1}'
 

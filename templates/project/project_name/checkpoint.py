@@ -61,14 +61,19 @@ def load(path: Path) -> State:
 
 
 def newest(runs: Iterable[RunFolder]) -> tuple[Path, State] | None:
-    """Return the first of *runs* whose ``last.pt`` is whole, or None."""
+    """Return the ``last.pt``, or where it is damaged the ``best.pt``, of the first of *runs*.
+
+    A run that has saved nothing yet is passed over: its ``best.pt`` is that of the run before.
+    """
     for run in runs:
-        path = run.checkpoints / "last.pt"
-        if path.exists():
+        last, best = run.checkpoints / "last.pt", run.checkpoints / "best.pt"
+        if not last.exists():
+            continue
+        for path in (last, best) if best.exists() else (last,):
             try:
                 return path, load(path)
             except NoCheckpointError as error:
-                print(f"{error} Looking at the run before.")
+                print(f"{error} Looking at the one before.")
     return None
 
 

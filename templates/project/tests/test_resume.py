@@ -153,6 +153,19 @@ def test_auto_passes_over_what_is_damaged(
     assert "from step 3" in said
 
 
+def test_auto_takes_the_best_where_the_last_is_damaged(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of its own is nearer than the one before it."""
+    runs = tmp_path / "runs"
+    stopped(runs, 3)
+    stopped(runs, 14)
+    checkpoints = max(runs.glob("debug/*")) / "checkpoints"
+    (checkpoints / "last.pt").write_bytes(b"half of it")
+    train(more=["--resume", "auto"])
+    assert f"from step 12 of {checkpoints / 'best.pt'}" in capsys.readouterr().out
+
+
 def test_auto_without_a_checkpoint_begins(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
     """The same command starts a training and goes on with it."""
     train(more=["--resume", "auto"])
