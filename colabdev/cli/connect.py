@@ -15,6 +15,17 @@ from colabdev.cli.options import SettingOption, json_option, on_option, pass_con
     help="Your key file: for the relay, if there is one; for the machine with --direct.",
 )
 @click.option("--direct", metavar="USER@HOST[:PORT]", help="Any machine with sshd, without a cell.")
+@click.option(
+    "--via",
+    type=click.Choice(["colab"]),
+    help="Colab's own road, by Google's CLI: no cell, no tunnel.",
+)
+@click.option("-s", "--session", metavar="NAME", help="With --via colab: the runtime there.")
+@click.option(
+    "--gpu",
+    type=click.Choice(["T4", "L4", "G4", "A100", "H100"], case_sensitive=False),
+    help="With --via colab: for a runtime that is made anew.",
+)
 @click.option("--host-key", default="", help="With --direct: the fingerprint it must have.")
 @click.option(
     "--stable",
@@ -31,6 +42,9 @@ def connect(
     alias: str | None,
     identity: str | None,
     direct: str | None,
+    via: str | None,
+    session: str | None,
+    gpu: str | None,
     host_key: str,
     stable: bool,
 ) -> None:
@@ -43,14 +57,24 @@ def connect(
     Example:
       colabdev connect
       colabdev connect --direct me@lab.example.com --name lab
+      colabdev connect --via colab -s train --gpu T4
       colabdev connect 'colabdev://root@0.tcp.ngrok.io:12345?key=...'
     """
     from colabdev.commands.connect import connect as connect_to
 
     if ((connect_string or not direct) and host_key) or (connect_string and direct):
         raise click.UsageError("--direct and --host-key stand in for a connect string.")
+    if via and (connect_string or direct or identity):
+        raise click.UsageError("--via colab takes no connect string, --direct or --identity.")
+    if (session or gpu) and not via:
+        raise click.UsageError("--session and --gpu belong to --via colab.")
     own = identity or ""
-    if direct:
+    if via:
+        from colabdev.commands.colab import connect_colab
+
+        alias = alias or session or "colab"
+        connection = connect_colab(session or alias, alias, console, gpu=gpu or "")
+    elif direct:
         from colabdev.commands.direct import connect_direct
 
         alias = alias or "direct"
@@ -62,10 +86,10 @@ def connect(
             connect_string, alias = _looked_for(console, alias)
         alias = alias or "colab"
         connection = connect_to(connect_string, alias, console, identity=own, stable=stable)
-    gpu = connection.facts.gpu
+    card = connection.facts.gpu
     console.result(
         connection,
-        f"{gpu.name if gpu else 'No GPU'} on {connection.facts.hostname}. "
+        f"{card.name if card else 'No GPU'} on {connection.facts.hostname}. "
         f"Next: 'ssh {alias}', 'colabdev run SCRIPT', or 'colabdev code' for VS Code.",
     )
 

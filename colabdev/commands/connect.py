@@ -68,8 +68,6 @@ def connect_to(
 ) -> Connection:
     """Log in to *wanted*, whose alias was checked, and record it as `connect` does."""
     wanted = replace(wanted, destination=replace(wanted.destination, identity=identity))
-    registry = Registry()
-    before = {runtime.alias: runtime for runtime in registry.all()}.get(alias)
     ensure_key()
     with (
         reporter.step(tr("Logging in to {destination}", destination=wanted.destination)),
@@ -86,6 +84,21 @@ def connect_to(
             ),
             tr("Run the cell again and connect with the string it prints."),
         )
+    return record(wanted, facts, alias, reporter, stable=stable, now=now)
+
+
+def record(
+    wanted: ConnectString,
+    facts: HostFacts,
+    alias: str,
+    reporter: Reporter,
+    *,
+    stable: bool = False,
+    now: datetime.datetime | None = None,
+) -> Connection:
+    """Write down the proved machine *wanted* as *alias*, for colabdev and for ssh."""
+    registry = Registry()
+    before = {runtime.alias: runtime for runtime in registry.all()}.get(alias)
     registered = (now or datetime.datetime.now(datetime.UTC)).isoformat(timespec="microseconds")
     runtime = Runtime(alias, wanted.destination, wanted.boot_id, wanted.root, registered, stable)
     registry.put(runtime)

@@ -46,7 +46,7 @@ def connect_direct(
     check_alias(alias)
     there = _destination(place, "ssh-ed25519 ")
     with reporter.step(tr("Asking {place} for its host key", place=place)):
-        key = scan(there.user, there.hostname, there.port)
+        key = scan(there)
     _vouch(key, host_key, trust)
     own = str(Path(identity).expanduser().absolute()) if identity else ""
     there = Destination(there.user, there.hostname, there.port, key, identity=own)
@@ -56,7 +56,7 @@ def connect_direct(
             reporter.step(tr("Logging in to {place}", place=there)),
             SSHTransport.connect(there, paths.key_file(), wait=False) as transport,
         ):
-            boot_id, root = _settle(transport)
+            boot_id, root = settle(transport)
     except LoginRefused as error:
         raise LoginRefused(
             tr("{place} refuses the key.", place=there),
@@ -66,7 +66,7 @@ def connect_direct(
                 line=line,
             ),
         ) from error
-    where = _checked(ConnectString(there, boot_id, root))
+    where = checked(ConnectString(there, boot_id, root))
     return connect_to(where, own, alias, reporter, stable=stable)
 
 
@@ -111,7 +111,12 @@ def _vouch(key: str, given: str, trust: Callable[[str], bool]) -> None:
         )
 
 
-def _settle(transport: Transport) -> tuple[str, str]:
+def settle(transport: Transport) -> tuple[str, str]:
+    """Return boot id and workspace of a machine that ran no cell; it remembers both from then on.
+
+    Raises:
+        ProtocolError: it answers something else.
+    """
     process = transport.start(program("settle"))
     try:
         conversation = Conversation(process, "settle")
@@ -125,9 +130,10 @@ def _settle(transport: Transport) -> tuple[str, str]:
         process.close()
 
 
-def _checked(where: ConnectString) -> ConnectString:
+def checked(where: ConnectString) -> ConnectString:
+    """Return *where* if a record of ours may hold what the machine says; else ProtocolError."""
     try:
-        ConnectString.parse(str(where))
+        ConnectString.parse(str(where), own=True)
     except BadConnectString as error:
         raise ProtocolError(
             tr("The machine names a workspace or a life that cannot be."),

@@ -28,13 +28,7 @@ def disconnect(alias: str | None, reporter: Reporter) -> Runtime | None:
     gone = known.pop(alias or next(iter(known), ""), None)
     if gone is not None:
         registry.forget(gone.alias)
-        reporter.done(
-            tr(
-                "Forgot {alias}. The machine goes on: colabdev_stop() in its notebook "
-                "ends it ('colabdev down' if it runs on this computer).",
-                alias=gone.alias,
-            )
-        )
+        reporter.done(_farewell(gone))
     else:
         reporter.done(f"There is no runtime {alias or ''}".rstrip() + ", so nothing is to be done.")
     sshconfig.write_ssh_files(registry)
@@ -43,6 +37,21 @@ def disconnect(alias: str | None, reporter: Reporter) -> Runtime | None:
     if not known:
         _take_out_include(reporter)
     return gone
+
+
+def _farewell(gone: Runtime) -> str:
+    if gone.destination is not None and gone.destination.via == "colab":
+        return tr(
+            "Forgot {alias}. The runtime goes on and uses compute units; to end it: "
+            "colab stop -s {session}",
+            alias=gone.alias,
+            session=gone.destination.hostname,
+        )
+    return tr(
+        "Forgot {alias}. The machine goes on: colabdev_stop() in its notebook "
+        "ends it ('colabdev down' if it runs on this computer).",
+        alias=gone.alias,
+    )
 
 
 def _take_out_of_editors(alias: str, reporter: Reporter) -> None:

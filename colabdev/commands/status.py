@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-from colabdev.errors import ColabdevError
+from colabdev.errors import ColabdevError, RuntimeGone
 from colabdev.language import tr
 from colabdev.remote.host import HostFacts, host_facts, watch_host
 from colabdev.remote.reach import reach
@@ -101,7 +101,7 @@ def watch(alias: str | None, every: float) -> Generator[list[Status], None, None
         while True:
             found = list(pool.map(_Line.look, lines))
             yield found
-            if all(one.state is State.UNREACHABLE for one in found):
+            if all(one.facts is None for one in found):
                 time.sleep(every)  # else the machines set the pace
 
 
@@ -115,7 +115,7 @@ def _look(runtime: Runtime, *, torch: bool) -> Status:
         with reach(runtime) as transport:
             return _judged(runtime, host_facts(transport, runtime.root, torch=torch))
     except ColabdevError as error:
-        return Status(runtime, State.UNREACHABLE, None, error.message, error.hint)
+        return _failed(runtime, error)
 
 
 class _Line:
@@ -139,13 +139,18 @@ class _Line:
             return _judged(self._runtime, next(self._told))
         except ColabdevError as error:
             self.close()
-            found = Status(self._runtime, State.UNREACHABLE, None, error.message, error.hint)
+            found = _failed(self._runtime, error)
             self._failed = (time.monotonic(), found)
             return found
 
     def close(self) -> None:
         self._told = None
         self._open.close()
+
+
+def _failed(runtime: Runtime, error: ColabdevError) -> Status:
+    state = State.GONE if isinstance(error, RuntimeGone) else State.UNREACHABLE
+    return Status(runtime, state, None, error.message, error.hint)
 
 
 def _judged(runtime: Runtime, facts: HostFacts) -> Status:

@@ -14,6 +14,8 @@ from colabdev.language import tr
 
 # The roads a connect string may name; how each one is taken is in `tunnels`.
 ROADS = ("none", "ngrok", "cloudflared", "relay")
+# What a record of ours may name besides: no cell prints it, and no stranger's string brings it.
+_OWN_ROAD = "colab"
 
 
 _HINT = "Copy the whole line the cell printed."
@@ -61,9 +63,10 @@ class Relay:
 class Destination:
     """An SSH endpoint: *host_key* is ``<type> <base64>``, *via* the road the tunnel takes.
 
-    On the road ``relay`` host and port are as the *relay* sees them. *identity* is a key file of
-    the user: for the relay where there is one, else for the machine. Ours, when it is empty.
-    No connect string holds it.
+    On the road ``relay`` host and port are as the *relay* sees them; on the road ``colab`` the
+    hostname is the name that Google's CLI knows the runtime by. *identity* is a key file of the
+    user: for the relay where there is one, else for the machine. Ours, when it is empty. No
+    connect string holds it.
     """
 
     user: str
@@ -108,8 +111,10 @@ class ConnectString:
         return f"colabdev://{self.destination}?{query}"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, *, own: bool = False) -> Self:
         """Read *text*: a connect string, or the whole ``colabdev connect '...'`` line.
+
+        With *own* it is one that this computer wrote down, which may name the road ``colab``.
 
         Raises:
             BadConnectString: it is malformed, cut off, or of a version or road unknown here.
@@ -127,7 +132,7 @@ class ConnectString:
         user, host, port = _endpoint(match)
         if not _BOOT.fullmatch(fields["boot"]):
             raise _bad("boot id", fields["boot"])
-        via = _via(fields["via"])
+        via = _OWN_ROAD if own and fields["via"] == _OWN_ROAD else _via(fields["via"])
         relay = _relay(fields) if via == "relay" else None
         _check_end(via, host, port)
         destination = Destination(user, host, port, _host_key(fields["key"]), via, relay)
@@ -311,6 +316,8 @@ def _check_end(via: str, host: str, port: int) -> None:
     """Hold each road to where it can lead: neither to another site nor into a relay's network."""
     if via == "cloudflared" and not (_QUICK_TUNNEL.fullmatch(host) and port == 443):
         raise _bad("cloudflared address", f"{host}:{port}")
+    if via == _OWN_ROAD and not _LABEL.fullmatch(host):
+        raise _bad("runtime's name", host)
     if via == "relay" and host not in ("127.0.0.1", "::1"):
         raise _bad("address on the relay", host)
 

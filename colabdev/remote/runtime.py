@@ -196,7 +196,7 @@ def _entries(known: Mapping[str, Runtime]) -> dict[str, Any]:
 
 
 def _from_entry(alias: str, entry: Mapping[str, Any]) -> Runtime:
-    parsed = ConnectString.parse(entry["connect"])
+    parsed = ConnectString.parse(entry["connect"], own=True)
     registered, identity = entry["registered"], entry.get("identity", "")
     stable = entry.get("stable", False)
     well = isinstance(registered, str) and isinstance(identity, str) and isinstance(stable, bool)

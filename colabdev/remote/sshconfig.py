@@ -203,7 +203,8 @@ def _identity(destination: Destination) -> PurePath:
 
 def _road(runtime: Runtime, platform: str) -> Sequence[str]:
     destination = runtime.destination
-    if runtime.stable:
+    if runtime.stable or (destination and destination.via == "colab"):
+        # The road `colab` takes one connection at a time, and colabdev's own has it.
         return ("ProxyJump none", f"ProxyCommand {follower_line(runtime.alias, platform)}")
     if destination and destination.relay:
         return (f"ProxyJump {_relay_alias(runtime)}",)

@@ -1,21 +1,14 @@
 """The roads to a machine: what each ``via`` of a connect string means on this side."""
 
-import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import PurePath
 
-from colabdev.errors import (
-    ConfigError,
-    HostKeyMismatch,
-    HostUnreachable,
-    LoginRefused,
-    TransportError,
-)
+from colabdev import paths
+from colabdev.errors import ConfigError
 from colabdev.language import tr
 from colabdev.remote.destination import Destination, Relay
 
@@ -35,6 +28,10 @@ def command(destination: Destination, known_hosts: PurePath) -> Sequence[str] | 
     if destination.via == "cloudflared":
         program = _program("cloudflared", _get_cloudflared())
         return [program, "access", "tcp", "--hostname", destination.hostname]
+    if destination.via == "colab":
+        # -s NAME is a word of its own: a name begins with a letter or digit, see `destination`.
+        words = ["ssh", "--proxy-mode", "-s", destination.hostname]
+        return [colab_program(), *words, "--identity", str(paths.key_file().absolute())]
     if destination.relay is not None:
         options = relay_options(destination.relay, destination.identity, known_hosts, _RELAY_NAME)
         words = [f"-o{option.replace(' ', '=', 1)}" for option in options]
@@ -85,6 +82,18 @@ def relay_options(relay: Relay, identity: str, known_hosts: PurePath, alias: str
     ]
 
 
+def colab_program() -> str:
+    """Return where Google's CLI is.
+
+    Raises:
+        ConfigError: it is not on this computer.
+    """
+    return _program(
+        "colab",
+        tr("Get Google's CLI: uv tool install google-colab-cli. Then log in: colab sessions"),
+    )
+
+
 def cloudflared_line(platform: str = sys.platform) -> str:
     """Return the ProxyCommand of the road ``cloudflared`` as an ssh config takes it."""
     words = [shutil.which("cloudflared") or "cloudflared", "access", "tcp", "--hostname"]
@@ -121,85 +130,4 @@ def _get_cloudflared(platform: str = sys.platform) -> str:
         "The machine is behind a Cloudflare tunnel. Get cloudflared from "
         "https://github.com/cloudflare/cloudflared/releases/latest, make it executable, and put "
         "it on the PATH."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """What a road's program says (*pattern*) and what that means; both texts name a place."""
-
-    via: str
-    pattern: str
-    kind: type[TransportError]
-    sentence: Callable[[str], str]
-    hint: Callable[[str], str]
-
-
-COMPLAINTS = (
-    Complaint(
-        "relay",
-        r"Host key verification failed",
-        HostKeyMismatch,
-        lambda place: tr("Another machine answers in the relay's place, {place}.", place=place),
-        lambda _: tr("If the relay was set up anew, run the cell again for its new key."),
-    ),
-    Complaint(
-        "relay",
-        r"Permission denied",
-        LoginRefused,
-        lambda place: tr("The relay {place} refuses this computer's own SSH keys.", place=place),
-        lambda place: tr(
-            "See that 'ssh {place}' works without a password; or name the key: "
-            "colabdev connect --identity FILE '...'",
-            place=place,
-        ),
-    ),
-    Complaint(
-        "relay",
-        r"administratively prohibited",
-        HostUnreachable,
-        lambda place: tr("The relay {place} forwards nothing for this login.", place=place),
-        lambda _: tr("Its sshd needs 'AllowTcpForwarding yes' for you."),
-    ),
-    Complaint(
-        "relay",
-        r"open failed|stdio forwarding failed",
-        HostUnreachable,
-        lambda place: tr("The relay {place} is there, but the machine is not.", place=place),
-        lambda _: tr("Run the cell again and connect with the string it prints."),
-    ),
-    Complaint(
-        "relay",
-        r"Could not resolve|Connection (refused|timed out)|No route",
-        HostUnreachable,
-        lambda place: tr("The relay {place} cannot be reached.", place=place),
-        lambda _: tr("Check this computer's network, and the relay itself."),
-    ),
-    Complaint(
-        "cloudflared",
-        r"no such host|lookup ",
-        HostUnreachable,
-        lambda place: tr("The name {place} does not resolve: that tunnel is gone.", place=place),
-        lambda _: tr("Run the cell again and connect with the string it prints."),
-    ),
-    Complaint(
-        "cloudflared",
-        r"bad handshake",
-        HostUnreachable,
-        lambda place: tr("Cloudflare knows no tunnel behind {place} any more.", place=place),
-        lambda _: tr("Run the cell again and connect with the string it prints."),
-    ),
-)
-
-
-def complaint(destination: Destination, said: str) -> TransportError:
-    """Return what it means that the program of the road said *said* before SSH was reached."""
-    place = str(destination.relay) if destination.relay else destination.hostname
-    for known in COMPLAINTS:
-        if known.via == destination.via and re.search(known.pattern, said):
-            return known.kind(known.sentence(place), known.hint(place))
-    last = said.strip().splitlines()[-1][:300]
-    return HostUnreachable(
-        tr("The {via} road to {place} failed: {said}", via=destination.via, place=place, said=last),
-        tr("Try again. If it stays so, run the cell again and connect with the string it prints."),
     )

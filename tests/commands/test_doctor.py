@@ -18,13 +18,14 @@ from colabdev.commands.doctor.examine import examine
 from colabdev.commands.reporter import Silent
 from colabdev.editor.find import System
 from colabdev.errors import ConfigError
-from colabdev.remote import usage
+from colabdev.remote import colab, usage
 from colabdev.remote.destination import Destination
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.sshconfig import ensure_include, write_ssh_files
 from colabdev.remote.sshkey import ensure_key
 from tests.commands.conftest import Heard
 from tests.remote.keys import fresh_ed25519
+from tests.support import stub_colab
 from tests.support.cli import colabdev, json_lines
 from tests.support.runtime import StartedRuntime, start_runtime
 from tests.support.stub_editor import put_editor
@@ -346,6 +347,27 @@ def test_cloudflared_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks["login"]["found"] == "because of: host key"
     assert checks["host key"]["found"] == "because of: cloudflared"
     assert not {"name", "port", "SSH server"} & checks.keys()
+
+
+def test_googles_cli_on_the_road(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runtime of Google's CLI that it knows, that it does not know, and no CLI at all."""
+    there = colab.place("train", fresh_ed25519())
+    Registry().put(Runtime("colab", there, "0" * 32, "/content", "2026-01-01T00:00:00+00:00"))
+    ensure_key()
+    write_ssh_files(Registry())
+    ensure_include()
+    stub_colab.install(home / "bin", 1, home / "keys", "train")
+    monkeypatch.setenv("PATH", f"{home}/bin:/usr/bin:/bin")
+    _, checks = _examined()
+    assert checks["Google's CLI"]["verdict"] == "ok"
+    stub_colab.state(home / "bin", sessions={})
+    _, checks = _examined()
+    assert "--via colab -s train" in _blame(checks, "Google's CLI")["mend"]
+    assert stub_colab.calls(home / "bin", "new") == []
+    (home / "bin" / "colab").unlink()
+    _, checks = _examined()
+    assert "uv tool install" in _blame(checks, "Google's CLI")["mend"]
+    assert checks["host key"]["found"] == "because of: Google's CLI"
 
 
 def test_the_month_is_nearly_used_up() -> None:

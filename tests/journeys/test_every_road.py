@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -14,9 +14,11 @@ import pytest
 
 from colabdev.commands.cell import render_cell
 from colabdev.payload.cell.core import _free_port, _wait_for
+from colabdev.remote.destination import parse_connect_string
 from colabdev.remote.sshkey import ensure_key
 from colabdev.store import private_dir
-from tests.support import stub_ngrok
+from tests.support import stub_colab, stub_ngrok
+from tests.support.link import end_link
 from tests.support.relay_server import read_until, relay_server, started_cell
 from tests.support.runtime import connect_string, run_cell
 from tests.support.throw_away import throw_away
@@ -33,12 +35,13 @@ def run_through(
     enter: Sequence[str] = (),
     path: str = "",
     options: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
 ) -> None:
-    """Connect with *line* and run a script to its end, with a *cut* while it is under way."""
-    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}
+    """Connect with *line* and *options*; run a script to its end, with a *cut* in the middle."""
+    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}", **(env or {})}
     colabdev = [*enter, sys.executable, "-m", "colabdev"]
     connected = subprocess.run(
-        [*colabdev, "connect", *options, line],
+        [*colabdev, "connect", *options, *([line] if line else [])],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -153,3 +156,26 @@ def test_over_a_relay(folder: Path, home: Path) -> None:
 
         run_through(home, line, cut, enter=laptop.enter, options=["--identity", str(mine)])
         vm.run("env", f"HOME={folder / 'vm'}", sys.executable, str(folder / "vm/cell.py"), "stop")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a runtime of Colab's is entered as root")
+@pytest.mark.parametrize("link", ["1", "0"])
+def test_over_colab(folder: Path, home: Path, link: str) -> None:
+    """Google's CLI dies under the only connection it carries; another one gets through."""
+    vm, google = private_dir(folder / "vm"), folder / "google"
+    environment = {**os.environ, "HOME": str(vm)}
+    (vm / "cell.py").write_text(render_cell(ensure_key(), tunnel="none"))
+    there = parse_connect_string(connect_string(run_cell(vm, environment))).destination
+    stub_colab.install(google, there.port, vm / ".colabdev" / "sshd" / "authorized_keys")
+
+    def cut() -> None:
+        os.kill(int(stub_colab.calls(google, "bridge")[-1][1]), signal.SIGKILL)
+
+    options = ["--via", "colab", "-s", "train", "--name", "colab"]
+    try:
+        run_through(home, "", cut, path=str(google), options=options, env={"COLABDEV_LINK": link})
+        assert stub_colab.state(google)["sessions"] == {"train": "NONE"}
+        assert len(stub_colab.calls(google, "new")) == 1
+    finally:
+        end_link()
+        run_cell(vm, environment, "stop")

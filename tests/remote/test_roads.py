@@ -11,11 +11,12 @@ import pytest
 from colabdev import paths
 from colabdev.errors import ConfigError, HostKeyMismatch, HostUnreachable, LoginRefused
 from colabdev.remote import sshconfig
+from colabdev.remote.complaints import COMPLAINTS
 from colabdev.remote.destination import ConnectString, Destination, Relay, parse_connect_string
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.transport import run
-from colabdev.remote.tunnels import COMPLAINTS, follower_line
+from colabdev.remote.tunnels import follower_line
 from tests.remote.keys import fresh_ed25519
 from tests.support import stub_access
 from tests.support.runtime import start_runtime

@@ -24,8 +24,9 @@ from colabdev.editor.find import find
 from colabdev.editor.links import list_command
 from colabdev.errors import ColabdevError, InputError
 from colabdev.language import tr
-from colabdev.remote import sshconfig, usage
+from colabdev.remote import colab, sshconfig, usage
 from colabdev.remote.runtime import Registry
+from colabdev.remote.tunnels import colab_program
 from colabdev.settings import KEYS, Source, setting
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -219,6 +220,21 @@ def _cloudflared(patient: Patient) -> Finding | None:
     return ok(tr("there"), program)
 
 
+def _google(patient: Patient) -> Finding | None:
+    destination = patient.runtime.destination if patient.runtime else None
+    if destination is None or destination.via != "colab":
+        return None
+    try:
+        program = colab_program()
+    except InputError as error:
+        return fail(tr("not there, and the road goes through it"), "PATH", error.hint)
+    try:
+        colab.check(destination)
+    except ColabdevError as error:
+        return fail(error.message, program, error.hint)
+    return ok(tr("it knows {session}", session=destination.hostname), program)
+
+
 def _token(_: Patient) -> Finding:
     """Tell whether there is a token, and nothing of it."""
     names = [name for name in ("NGROK_AUTHTOKEN", "NGROK_API_KEY") if os.environ.get(name)]
@@ -282,6 +298,7 @@ STEPS: Sequence[Step] = (
     Step("editor", _editor, ("settings",)),
     Step("extension", _extension, ("settings", "editor")),
     Step("cloudflared", _cloudflared),
+    Step("Google's CLI", _google),
     Step("ngrok token", _token, ("settings",)),
     Step("tunnel allowance", _allowance),
 )

@@ -206,6 +206,7 @@ STEPS: Sequence[Step] = (
             "Include line",
             "SSH server",
             "cloudflared",
+            "Google's CLI",
         ),
     ),
     Step("login", _login, ("host key", "key")),

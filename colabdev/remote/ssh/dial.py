@@ -2,20 +2,25 @@
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from colabdev.errors import HostKeyMismatch, LoginRefused, TransportError
-from colabdev.remote import tunnels
+from colabdev.remote import colab, tunnels
+from colabdev.remote.complaints import complaint
 from colabdev.remote.destination import Destination
 
 _SAID = 4096  # bytes kept of what a road's program complains
 _END = 2.0  # seconds that it gets to end
+_TAKEN = 10.0  # seconds that Colab may take to see that a connection has ended
+_AGAIN = 1.0
 
 
 def dial(destination: Destination, timeout: float, patience: float) -> socket.socket:
@@ -26,7 +31,10 @@ def dial(destination: Destination, timeout: float, patience: float) -> socket.so
     Raises:
         OSError: nothing answers.
         ConfigError: the program that the road takes is not on this computer.
+        RuntimeGone: there is no such runtime; nothing is made by dialling it.
     """
+    if destination.via == "colab":
+        return _the_only_one(destination, timeout)
     if destination.via in ("cloudflared", "relay"):
         return _through_command(destination)
     link = socket.create_connection((destination.hostname, destination.port), timeout)
@@ -42,13 +50,16 @@ def explained(link: socket.socket, destination: Destination) -> Iterator[None]:
     """Let the road's program say why, when a connection inside the block comes to nothing."""
     try:
         yield
-    except (HostKeyMismatch, LoginRefused):
+    except (HostKeyMismatch, LoginRefused) as error:
+        # A runtime that ended between the question and the dial: Google's CLI made another.
+        if isinstance(link, CommandSocket) and "Creating runtime" in link.heard():
+            raise complaint(destination, link.heard()) from error
         raise
     except TransportError as error:
         said = link.said() if isinstance(link, CommandSocket) else ""
         if not said.strip():
             raise
-        raise tunnels.complaint(destination, said) from error
+        raise complaint(destination, said) from error
 
 
 class CommandSocket(socket.socket):
@@ -75,6 +86,10 @@ class CommandSocket(socket.socket):
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_END)
             self._pumps[-1].join(_END)
+        return self.heard()
+
+    def heard(self) -> str:
+        """Return what the program has written to stderr so far, the end of it."""
         return self._errors.decode(errors="replace")
 
     def close(self) -> None:
@@ -138,7 +153,24 @@ def _receive(stream: IO[bytes], sink: socket.socket) -> None:
             sink.sendall(chunk)
 
 
-def _through_command(destination: Destination) -> socket.socket:
+def _the_only_one(destination: Destination, timeout: float) -> socket.socket:
+    """Dial a runtime that takes one connection at a time: one that just ended may still hold it."""
+    deadline = time.monotonic() + _TAKEN
+    while True:
+        colab.check(destination)
+        link = _through_command(destination)
+        try:
+            greeted = not select.select([link], [], [], timeout)[0] or link.recv(1, socket.MSG_PEEK)
+            if greeted or "HTTP 429" not in link.said() or time.monotonic() > deadline:
+                return link  # whoever speaks SSH on it finds out what it is
+        except BaseException:
+            link.close()
+            raise
+        link.close()
+        time.sleep(_AGAIN)
+
+
+def _through_command(destination: Destination) -> "CommandSocket":
     folder = tempfile.TemporaryDirectory(prefix="colabdev-", ignore_cleanup_errors=True)
     try:
         known_hosts = Path(folder.name) / "known_hosts"

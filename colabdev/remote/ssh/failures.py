@@ -49,7 +49,8 @@ def translate(
 def lost(destination: Destination) -> ConnectionLost:
     """Return the error of a connection that broke under us."""
     return ConnectionLost(
-        tr("The connection to {destination} broke.", destination=_place(destination)), _AGAIN
+        tr("The connection to {destination} broke.", destination=_place(destination)),
+        _step(_AGAIN, destination),
     )
 
 
@@ -66,7 +67,14 @@ def _no_server(error: BaseException | None, destination: Destination) -> HostUnr
             f"{_place(destination)} takes the connection and says nothing: "
             "the tunnel is up, but the SSH server behind it does not answer."
         )
-    return HostUnreachable(sentence, NEW_ADDRESS)
+    return HostUnreachable(sentence, _step(NEW_ADDRESS, destination))
+
+
+def _step(hint: str, destination: Destination) -> str:
+    """Return *hint*, or what to do on a road that no cell has a part in."""
+    if destination.via != "colab":
+        return hint
+    return tr("Try again. If it stays so, see: colab status -s {place}", place=destination.hostname)
 
 
 def _place(destination: Destination) -> str:
@@ -86,7 +94,7 @@ class Failure:
         sentence = self.sentence.format(
             host=destination.hostname, place=_place(destination), reason=reason
         )
-        return self.kind(sentence, self.hint)
+        return self.kind(sentence, _step(self.hint, destination))
 
 
 _UNRESOLVED = Failure(
