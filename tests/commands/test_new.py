@@ -1,5 +1,6 @@
 """Making a project from the template: what comes out of it, and what is refused."""
 
+import json
 import os
 import subprocess
 import sys
@@ -51,6 +52,24 @@ def test_a_project_stands_alone(folder: Path) -> None:
     assert settings["tool"]["colabdev"] == {"results": ["runs/**"]}
     for module in (made.folder / "demo").glob("*.py"):
         assert len(module.read_text(encoding="utf-8").splitlines()) <= 150, module
+
+
+def test_the_editor_starts_what_is_there(folder: Path) -> None:
+    """The files of .vscode are JSON, and name modules and configurations of the project."""
+    made = new_project(folder / "demo")
+    launch, settings, extensions = (
+        json.loads((made.folder / ".vscode" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("launch", "settings", "extensions")
+    )
+    for configuration in launch["configurations"]:
+        # Relative to the folder that is open: on a runtime that is /content/demo.
+        assert configuration["cwd"] == "${workspaceFolder}"
+        if configuration["module"] != "pytest":
+            assert configuration["module"] == "demo.train"
+            name = configuration["args"][configuration["args"].index("--config") + 1]
+            assert (made.folder / "configs" / f"{name}.toml").is_file()
+    assert settings["python.testing.pytestEnabled"] is True
+    assert "ms-vscode-remote.remote-ssh" in extensions["recommendations"]
 
 
 def test_the_cloud_description_has_skypilots_fields(folder: Path) -> None:

@@ -43,10 +43,14 @@ def choose(config: Train, local_rank: int = 0) -> Compute:
     device = torch.device("cuda", local_rank)
     if config.precision != "auto":
         return Compute(device, _DTYPES[config.precision])
-    # From capability 8 on (A100, L4) bf16 runs on tensor cores and needs no scaled loss; the T4
-    # has 7.5 and tensor cores for fp16 alone.
-    modern = torch.cuda.get_device_capability(device)[0] >= 8
-    return Compute(device, torch.bfloat16 if modern else torch.float16)
+    return Compute(device, best_dtype(torch.cuda.get_device_capability(device)))
+
+
+def best_dtype(capability: tuple[int, int]) -> torch.dtype:
+    """Return what a GPU of this compute *capability* is fastest in."""
+    # From 8 on (A100, L4) bf16 runs on tensor cores and needs no scaled loss; the T4 has 7.5 and
+    # tensor cores for fp16 alone.
+    return torch.bfloat16 if capability >= (8, 0) else torch.float16
 
 
 def settle(config: Train) -> None:
