@@ -93,7 +93,6 @@ def run(
       colabdev run --env WANDB_API_KEY -m package.train
       colabdev run -- nvidia-smi
     """
-    from colabdev.commands.run import RunOptions, run_target
     from colabdev.commands.target import (
         command_target,
         environment,
@@ -101,6 +100,8 @@ def run(
         script_target,
         wanted_results,
     )
+    from colabdev.remote.reach import Dial
+    from colabdev.remote.runtime import Registry
 
     if is_command and is_module:
         raise click.UsageError("-m names a module; what comes after '--' is a command.")
@@ -110,16 +111,21 @@ def run(
         wanted = module_target(target, arguments, name=name)
     else:
         wanted = script_target(target, arguments, name=name)
-    options = RunOptions(
-        sync=not no_sync,
-        env=environment(words),
-        pull=wanted_results(wanted.project, patterns),
-        pull_limit=int(pull_limit),
-        pull_anyway=pull_anyway,
-        log_limit=int(log_limit),
-        patience=patience,
-    )
-    outcome = run_target(wanted, console, on=alias, detach=detach, options=options)
+    variables = environment(words)
+    results = wanted_results(wanted.project, patterns)
+    with Dial(Registry().get(alias)) as dial:
+        from colabdev.commands.run import RunOptions, run_target  # while that is on its way
+
+        options = RunOptions(
+            sync=not no_sync,
+            env=variables,
+            pull=results,
+            pull_limit=int(pull_limit),
+            pull_anyway=pull_anyway,
+            log_limit=int(log_limit),
+            patience=patience,
+        )
+        outcome = run_target(wanted, console, dial=dial, detach=detach, options=options)
     return ended(console, outcome)
 
 

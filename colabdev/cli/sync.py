@@ -163,20 +163,22 @@ def pull(
 
 
 def _sync(console: Console, project: "Path", alias: str | None, options: "Options") -> None:
-    from colabdev.commands.sync import Dial, sync_project
+    from colabdev.remote.reach import Dial
     from colabdev.remote.runtime import Registry
-    from colabdev.sync.report import plan_lines
 
     runtime = Registry().get(alias)
     with Dial(runtime) as dial:
+        from colabdev.commands.sync import sync_project
+        from colabdev.sync.report import plan_lines
+
         report = sync_project(project, runtime, dial, console, options=options)
     console.result(report, "\n".join((*plan_lines(report), report.summary())))
 
 
 def _watch(console: Console, project: "Path", alias: str | None, options: "Options") -> None:
-    from colabdev.commands.sync import Dial
     from colabdev.commands.watch import watch_project
     from colabdev.language import tr
+    from colabdev.remote.reach import Dial
     from colabdev.remote.runtime import Registry
 
     runtime = Registry().get(alias)

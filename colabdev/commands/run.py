@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from colabdev.commands.attention import TICK, Attention
@@ -12,12 +12,12 @@ from colabdev.commands.reporter import Reporter
 from colabdev.commands.sync import remote_root, sync_project
 from colabdev.commands.target import Target
 from colabdev.errors import ConnectionLost
-from colabdev.jobs.client import new_job_id, start
+from colabdev.jobs.client import asking, new_job_id, start
 from colabdev.jobs.job import LOG_LIMIT, Job, JobSpec, JobState
 from colabdev.jobs.line import RECONNECT_FOR, Line
 from colabdev.jobs.listener import Listener
 from colabdev.language import tr
-from colabdev.remote.reach import reach
+from colabdev.remote.reach import Dial
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
 from colabdev.results.run import RunState
@@ -50,21 +50,24 @@ def run_target(
     reporter: Reporter,
     *,
     on: str | None = None,
+    dial: Dial | None = None,
     detach: bool = False,
     options: RunOptions | None = None,
 ) -> RunOutcome:
     """Sync the target's project to the runtime *on*, run it there, and listen to it to its end.
 
+    *dial* is a connection to the runtime that is being opened, for who has begun with that.
+
     Raises:
         SyncError: the trees do not agree; nothing was started.
         ColabdevError: as `follow_job`, `reach` and `Registry.get`.
     """
-    runtime = Registry().get(on)
     options = options or RunOptions()
-    with reach(runtime) as transport:
+    with dial or Dial(Registry().get(on)) as dialled:
+        runtime = dialled.runtime
         digest = ""
         if options.sync:
-            digest = sync_project(target.project, runtime, transport, reporter).code_digest
+            digest = sync_project(target.project, runtime, dialled, reporter).code_digest
         spec = JobSpec(
             id=new_job_id(),
             command=target.command,
@@ -76,7 +79,7 @@ def run_target(
             pull=(*options.pull, *target.results),
         )
         return follow_job(
-            transport,
+            dialled,
             spec,
             kind="run",
             runtime=runtime,
@@ -88,7 +91,7 @@ def run_target(
 
 
 def follow_job(
-    transport: Transport,
+    transport: Transport | Callable[[], Transport],
     spec: JobSpec,
     *,
     kind: str,
@@ -101,7 +104,8 @@ def follow_job(
     """Start *spec*, listen to it to its end, and record what it measures as a run of *kind*.
 
     With *detach* it is started and left to itself. A connection that breaks is dialled anew for
-    *patience* seconds awake, and nothing that the job tells is missed or told twice.
+    *patience* seconds awake, and nothing that the job tells is missed or told twice. A *transport*
+    that is still being opened may be given as what waits for it.
 
     Raises:
         ConfigError: the results cannot be recorded; nothing was started.
@@ -109,12 +113,11 @@ def follow_job(
         TransportError: the connection stayed broken; the job goes on without us.
         RuntimeGone: the machine is another one by now, and the job is gone with the old one.
     """
-    with (
-        Results() as results,
-        Line(runtime, transport, patience=patience) as line,
-        Attention(line, reporter) as attention,
-        contextlib.ExitStack() as stack,
-    ):
+    with Results() as results, contextlib.ExitStack() as stack:
+        asking(spec)  # made ready while the connection is being opened
+        opened = transport() if callable(transport) else transport
+        line = stack.enter_context(Line(runtime, opened, patience=patience))
+        attention = stack.enter_context(Attention(line, reporter))
         listener = None if detach else stack.enter_context(Listener(line, spec.id, spec=spec))
         job = _submitted(line, attention, spec, listener)
         if job is None:

@@ -1,15 +1,12 @@
 """``sync``: make a runtime's copy of a project agree with the one here."""
 
 import re
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
 
 from colabdev.commands.reporter import Reporter
 from colabdev.errors import InputError, SyncConflict
 from colabdev.language import tr
-from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
 from colabdev.settings import setting
@@ -66,51 +63,6 @@ def sync_project(
             ),
         )
     return report
-
-
-class Dial:
-    """A connection to *runtime* that is opened while something else is done.
-
-    Called, it waits for it. Leaving the block ends the connection, whenever it comes.
-    """
-
-    def __init__(self, runtime: Runtime, dial: Callable[[Runtime], Transport] = reach) -> None:
-        self._transport: Transport | None = None
-        self._error: BaseException | None = None
-        self._left = False
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._open, args=(runtime, dial), daemon=True)
-        self._thread.start()
-
-    def __call__(self) -> Transport:
-        while self._thread.is_alive():  # a wait without end would not hear of Ctrl-C on Windows
-            self._thread.join(0.5)
-        if self._error:
-            raise self._error
-        assert self._transport, "it is open when there was no error"
-        return self._transport
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        with self._lock:
-            self._left = True
-            transport = self._transport
-        if transport:
-            transport.close()
-
-    def _open(self, runtime: Runtime, dial: Callable[[Runtime], Transport]) -> None:
-        try:
-            transport = dial(runtime)
-        except BaseException as error:  # raised where it is waited for
-            self._error = error
-            return
-        with self._lock:
-            self._transport = transport
-            left = self._left
-        if left:
-            transport.close()
 
 
 def named_paths(project: Path, paths: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import hashlib
 import json
 import secrets
@@ -16,7 +17,7 @@ from colabdev.jobs.job import NOTEBOOK, Dropped, Event, Job, JobSpec
 from colabdev.jobs.wire import Place, read_event, read_job, read_place, unpacked_burst
 from colabdev.language import tr
 from colabdev.remote.frames import Conversation, pack
-from colabdev.remote.program import bare, program
+from colabdev.remote.program import Program, bare, program
 from colabdev.remote.transport import Transport
 
 _PROGRAM = "jobs"
@@ -27,6 +28,14 @@ _LONGEST_WORD = 30_000  # beside the program there is little room in one argumen
 def new_job_id() -> str:
     """Return an id that no other job has."""
     return secrets.token_hex(6)
+
+
+def asking(spec: JobSpec) -> Program:
+    """Return the program that starts *spec* and listens to it.
+
+    What it is made of is kept: asked for while a connection is opened, it is ready afterwards.
+    """
+    return program(_PROGRAM, "run", _Asking(spec).word)
 
 
 def start(transport: Transport, spec: JobSpec) -> Job:
@@ -61,7 +70,7 @@ class _Asking:
         names = ["supervisor", "report"]
         if NOTEBOOK[-1] in spec.command:
             names.append("notebook")
-        self._programs = {name: bare(texts.payload(name)) for name in names}
+        self._programs = {name: _text(name) for name in names}
         digests = {
             name: hashlib.sha256(text.encode()).hexdigest() for name, text in self._programs.items()
         }
@@ -84,6 +93,11 @@ class _Asking:
             conversation.send(b"p", zlib.compress(programs))
             frame = _receive(conversation)
         return _one([read_job(frame[1])] if frame else [], self._id)
+
+
+@functools.cache
+def _text(name: str) -> str:
+    return bare(texts.payload(name))
 
 
 def follow(transport: Transport, job_id: str, offset: int = 0) -> "Following":

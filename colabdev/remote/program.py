@@ -1,6 +1,7 @@
 """Run one of our programs on a machine: its source travels inside the request that starts it."""
 
 import base64
+import functools
 import json
 import re
 import struct
@@ -78,8 +79,12 @@ def program(name: str, *arguments: str) -> Program:
     else under the first ``python3``. Inside, ``__name__`` is ``"__main__"``, ``sys.argv[1:]`` are
     the *arguments* and the global ``SOURCE`` is the program's own text.
     """
-    packed = base64.b64encode(zlib.compress(bare(texts.payload(name)).encode(), 9)).decode()
-    return Program(name, packed, list(arguments))
+    return Program(name, _packed(name), list(arguments))
+
+
+@functools.cache
+def _packed(name: str) -> str:
+    return base64.b64encode(zlib.compress(bare(texts.payload(name)).encode(), 9)).decode()
 
 
 def waiting() -> list[str]:

@@ -1,7 +1,13 @@
 """From a runtime to an open transport."""
 
+import importlib
+import threading
+from collections.abc import Callable
+from typing import Self
+
 from colabdev import paths
 from colabdev.errors import ConnectionLost, HostKeyMismatch, HostUnreachable
+from colabdev.remote.dial import Dialling
 from colabdev.remote.link.client import LinkTransport
 from colabdev.remote.local import LocalTransport
 from colabdev.remote.runtime import Runtime
@@ -26,8 +32,69 @@ def reach(runtime: Runtime) -> Transport:
     return LinkTransport(runtime, direct, _followed)
 
 
-def direct(runtime: Runtime) -> Transport:
+class Dial:
+    """A connection to *runtime* that is opened while something else is done.
+
+    Called, it waits for it. Leaving the block ends the connection, whenever it comes.
+    """
+
+    def __init__(
+        self, runtime: Runtime, dial: Callable[[Runtime], Transport] | None = None
+    ) -> None:
+        self.runtime = runtime
+        self._transport: Transport | None = None
+        self._error: BaseException | None = None
+        self._left = False
+        self._lock = threading.Lock()
+        opened = _reaching(runtime) if dial is None else lambda: dial(runtime)
+        self._thread = threading.Thread(target=self._open, args=(opened,), daemon=True)
+        self._thread.start()
+
+    def __call__(self) -> Transport:
+        while self._thread.is_alive():  # a wait without end would not hear of Ctrl-C on Windows
+            self._thread.join(0.5)
+        if self._error:
+            raise self._error
+        assert self._transport, "it is open when there was no error"
+        return self._transport
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self._lock:
+            self._left = True
+            transport = self._transport
+        if transport:
+            transport.close()
+
+    def _open(self, opened: Callable[[], Transport]) -> None:
+        try:
+            transport = opened()
+        except BaseException as error:  # raised where it is waited for
+            self._error = error
+            return
+        with self._lock:
+            self._transport = transport
+            left = self._left
+        if left:
+            transport.close()
+
+
+def _reaching(runtime: Runtime) -> Callable[[], Transport]:
+    """Return what does `reach` for *runtime*; of a connection of our own TCP is under way then."""
+    if runtime.destination is None or setting("link").value:
+        return lambda: reach(runtime)
+    dialled = Dialling(runtime.destination)
+    # While TCP waits for the other end; in a thread it would share the processor with the caller.
+    importlib.import_module("colabdev.remote.ssh")
+    return lambda: direct(runtime, dialled)
+
+
+def direct(runtime: Runtime, dialled: Dialling | None = None) -> Transport:
     """Log in to *runtime*; the answer comes with that of the first process that is started.
+
+    *dialled* is a socket to it that is on its way already.
 
     Raises:
         TransportError: it cannot be reached, or is another machine.
@@ -36,7 +103,9 @@ def direct(runtime: Runtime) -> Transport:
 
     assert runtime.destination is not None, "this machine is reached without a connection"
     try:
-        return SSHTransport.connect(runtime.destination, paths.key_file(), wait=False)
+        return SSHTransport.connect(
+            runtime.destination, paths.key_file(), wait=False, dialled=dialled
+        )
     except (HostUnreachable, HostKeyMismatch, ConnectionLost):
         moved = _followed(runtime)
         if moved is None or moved.destination is None:

@@ -58,13 +58,14 @@ def open_tunnel(runtime: Runtime, port: int) -> Tunnel:
         if line is not None:
             line.link.setblocking(True)
             return Tunnel(line.link, bytes(line.buffer))
-    from colabdev.remote.ssh import SSHTransport  # paramiko: only where there is no link
-    from colabdev.remote.ssh.dial import dial
-
     if port == SSHD:
-        road = dial(runtime.destination, 20.0, 60.0)
+        from colabdev.remote.dial import dial
+
+        road = dial(runtime.destination)
         road.settimeout(None)
         return Tunnel(road)
+    from colabdev.remote.ssh import SSHTransport  # paramiko: only where there is no link
+
     transport = SSHTransport.connect(runtime.destination, paths.key_file())
     try:
         return Tunnel(transport.tunnel(port), end=transport.close)

@@ -1,7 +1,10 @@
 """A login whose first command travels along with it."""
 
 import contextlib
+import shlex
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -10,8 +13,11 @@ import pytest
 
 from colabdev import paths
 from colabdev.errors import LoginRefused
+from colabdev.jobs.client import asking
+from colabdev.jobs.job import JobSpec
 from colabdev.remote.destination import ConnectString, Destination
 from colabdev.remote.ssh import SSHTransport, pipeline
+from colabdev.remote.ssh.meter import Meter
 from colabdev.remote.sshkey import ensure_key
 from colabdev.remote.transport import run
 
@@ -19,6 +25,43 @@ from colabdev.remote.transport import run
 def test_every_name_it_stands_on_is_there() -> None:
     """This paramiko has what the pipelined login needs; without it the plain one is taken."""
     assert pipeline.AVAILABLE
+
+
+def test_paramiko_comes_without_what_only_ssh_configs_need() -> None:
+    """Half of paramiko's load is a package that it can do without; whoever wants that has it."""
+    code = (
+        "import sys, colabdev.remote.ssh\n"
+        "assert not {'invoke', 'unittest', 'asyncio'} & set(sys.modules), sorted(sys.modules)\n"
+        "import invoke"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_is_gathered_leaves_in_one_piece_and_in_order() -> None:
+    """A block's messages go as one; another thread's wait for it and do not overtake."""
+    near, far = socket.socketpair()
+    with near, far:
+        meter = Meter(near, "none")
+        sender = threading.Thread(target=lambda: [meter.send(b"%03d" % n) for n in range(500)])
+        with meter.gathered():
+            meter.send(b"one ")
+            meter.send(b"two ")
+            sender.start()
+            far.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                far.recv(1)
+            far.setblocking(True)
+        sender.join()
+        near.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: far.recv(1 << 16), b""))
+    assert said == b"one two " + b"".join(b"%03d" % number for number in range(500))
+    assert meter.carried.sent == len(said)
+
+
+def test_what_starts_a_job_fits_into_the_first_packets() -> None:
+    """TCP sends ten packets before it waits; a login takes three of them."""
+    request = asking(JobSpec("a" * 12, ("python", "train.py"), "/content/project", "train.py"))
+    assert len(shlex.join(request)) < 7 * 1400
 
 
 @pytest.mark.sshd

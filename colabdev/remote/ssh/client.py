@@ -9,9 +9,8 @@ from typing import Any  # paramiko comes without types
 import paramiko  # type: ignore[import-untyped]  # it ships no types
 from paramiko import common as wire
 
+from colabdev.remote.dial import KEEPALIVES_UNANSWERED
 from colabdev.remote.ssh.meter import Meter
-
-KEEPALIVES_UNANSWERED = 3
 
 # paramiko logs the traceback of every broken connection; without a handler that ends on stderr.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())

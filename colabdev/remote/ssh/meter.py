@@ -1,6 +1,8 @@
 """A socket that counts what goes through it, for the month's account of its road."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Any  # what the wrapped socket has besides
 
 from colabdev.remote import usage
@@ -17,8 +19,30 @@ class Meter:
         self._received = 0
         self._noted = Usage()
         self._noting = threading.Lock()
+        self._gathered: bytearray | None = None
+        self._sending = threading.Lock()  # so that nothing overtakes what was gathered
 
     def send(self, data: bytes) -> int:
+        with self._sending:
+            if self._gathered is None:
+                return self._send(data)
+            self._gathered += data
+            return len(data)
+
+    @contextlib.contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Let all that is sent inside the block leave at its end, in as few packets as it takes."""
+        self._gathered = bytearray()
+        try:
+            yield
+        finally:
+            with self._sending:
+                data, self._gathered = bytes(self._gathered), None
+                while data:
+                    with contextlib.suppress(TimeoutError):  # paramiko looks up now and then
+                        data = data[self._send(data) :]
+
+    def _send(self, data: bytes) -> int:
         size: int = self._link.send(data)
         self._sent += size
         return size

@@ -2,7 +2,8 @@
 
 SSH lets a client speak on: what follows the login is read once the login is granted. paramiko waits
 for four answers on that way, each a round trip through the tunnel; here the same messages leave at
-once, and one round trip brings all the answers. That takes names of paramiko that are not
+once, and one round trip brings all the answers: TCP lets ten packets go before it waits for the
+first acknowledgement, so that small ones are gathered. That takes names of paramiko that are not
 documented: `AVAILABLE` tells whether all of them are there. Without them nothing here is used.
 """
 
@@ -12,6 +13,8 @@ from typing import Any  # paramiko comes without types
 import paramiko  # type: ignore[import-untyped]  # it ships no types
 from paramiko import common as wire
 from paramiko.auth_handler import AuthHandler  # type: ignore[import-untyped]  # as above
+
+from colabdev.remote.ssh.client import Client
 
 # OpenSSH numbers a connection's channels from 0 on; its confirmation tells when a server does not.
 _FIRST_THERE = 0
@@ -27,11 +30,12 @@ AVAILABLE = all(hasattr(owner, name) for owner, names in _NAMES.items() for name
 class Login(AuthHandler):  # type: ignore[misc]  # untyped, see the import
     """A login with *key* whose signed request goes right behind the request for the service."""
 
-    def __init__(self, client: paramiko.Transport, user: str, key: paramiko.PKey) -> None:
+    def __init__(self, client: Client, user: str, key: paramiko.PKey) -> None:
         super().__init__(client)
         client.auth_handler = self
         self._answered = threading.Event()
-        self.auth_publickey(user, key, self._answered)
+        with client.meter.gathered():
+            self.auth_publickey(user, key, self._answered)
 
     def wait(self) -> None:
         """Wait for the answer.
@@ -52,7 +56,7 @@ class Login(AuthHandler):  # type: ignore[misc]  # untyped, see the import
         message.get_text()  # the request that waits for it is on its way
 
 
-def open_and_run(client: paramiko.Transport, command: str) -> paramiko.Channel:
+def open_and_run(client: Client, command: str) -> paramiko.Channel:
     """Open the first channel of *client* and run *command* in it; return before any answer."""
     number = client._next_channel()
     channel = paramiko.Channel(number)
@@ -67,8 +71,9 @@ def open_and_run(client: paramiko.Transport, command: str) -> paramiko.Channel:
     opening.add_string("session")
     for value in (number, window, packet):
         opening.add_int(value)
-    client._send_user_message(opening)
-    request_run(client, _FIRST_THERE, command)
+    with client.meter.gathered():
+        client._send_user_message(opening)
+        request_run(client, _FIRST_THERE, command)
     return channel
 
 

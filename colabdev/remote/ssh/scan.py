@@ -3,8 +3,8 @@
 from colabdev.errors import HostUnreachable
 from colabdev.language import tr
 from colabdev.remote.destination import Destination
+from colabdev.remote.dial import dial, explained
 from colabdev.remote.ssh.client import Client
-from colabdev.remote.ssh.dial import dial, explained
 from colabdev.remote.ssh.failures import translated
 
 _TIMEOUT = 20.0

@@ -3,8 +3,9 @@
 import collections
 import contextlib
 import shlex
+import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self  # paramiko comes without types
@@ -14,8 +15,8 @@ import paramiko  # type: ignore[import-untyped]  # it ships no types
 from colabdev.errors import ColabdevError, ConfigError, HostKeyMismatch, RemoteFailure
 from colabdev.language import tr
 from colabdev.remote.destination import Destination, fingerprint
-from colabdev.remote.ssh.client import KEEPALIVES_UNANSWERED, Client
-from colabdev.remote.ssh.dial import dial, explained
+from colabdev.remote.dial import KEEPALIVE, KEEPALIVES_UNANSWERED, TIMEOUT, dial, explained
+from colabdev.remote.ssh.client import Client
 from colabdev.remote.ssh.failures import FOREIGN, NEW_ADDRESS, lost, translated
 from colabdev.remote.ssh.pipeline import (
     AVAILABLE,
@@ -26,10 +27,6 @@ from colabdev.remote.ssh.pipeline import (
     was_missed,
 )
 
-_TIMEOUT = 20.0
-# Seconds; ngrok cuts a TCP connection after five idle minutes, and after three without an answer,
-# within a minute in all, a connection counts as lost.
-_KEEPALIVE = 14.0
 _ERRORS_KEPT = 64 * 1024
 _PACKET = 32 * 1024  # what sshd takes in one message
 # Waits wake up this often (seconds), because on Windows Ctrl-C does not end a wait for a lock.
@@ -45,10 +42,12 @@ class _Way:
     timeout: float
     keepalive: float
 
-    def go(self, *, wait: bool) -> tuple[Client, Login | None]:
+    def go(
+        self, *, wait: bool, dialled: Callable[[], socket.socket] | None = None
+    ) -> tuple[Client, Login | None]:
         """Return a connection, logged in, or with a login whose answer nobody waited for."""
         with translated(self.destination):
-            link = dial(self.destination, self.timeout, self.keepalive * KEEPALIVES_UNANSWERED)
+            link = dialled() if dialled else self._dial()
         client = Client(link, self.destination.via)
         login = None
         try:
@@ -65,6 +64,9 @@ class _Way:
             raise
         client.watch(self.keepalive)
         return client, login
+
+    def _dial(self) -> socket.socket:
+        return dial(self.destination, self.timeout, self.keepalive * KEEPALIVES_UNANSWERED)
 
 
 class SSHTransport:
@@ -83,16 +85,18 @@ class SSHTransport:
         destination: Destination,
         key_file: Path,
         *,
-        timeout: float = _TIMEOUT,
-        keepalive: float = _KEEPALIVE,
+        timeout: float = TIMEOUT,
+        keepalive: float = KEEPALIVE,
         wait: bool = True,
+        dialled: Callable[[], socket.socket] | None = None,
     ) -> Self:
         """Log in to *destination* with the key in *key_file*; *timeout* seconds for each step.
 
         The host key is compared with the pinned one before anything is said about who we are.
         When nothing was sent for *keepalive* seconds, the far side is asked for a sign of life;
         after three without an answer the connection counts as lost. Without *wait* the answer to
-        the login is left to the first `start`, whose command travels along with it.
+        the login is left to the first `start`, whose command travels along with it. *dialled*
+        waits for a socket to *destination* that is on its way already.
 
         Raises:
             HostUnreachable: nothing answers there, or something that is no SSH server.
@@ -102,7 +106,7 @@ class SSHTransport:
             ConfigError: *key_file* cannot be read.
         """
         way = _Way(destination, _key(destination, key_file), timeout, keepalive)
-        return cls(way, *way.go(wait=wait or not AVAILABLE))
+        return cls(way, *way.go(wait=wait or not AVAILABLE, dialled=dialled))
 
     def start(self, argv: Sequence[str]) -> "SSHProcess":
         channel = self.channel(argv)

@@ -17,13 +17,47 @@ from colabdev.remote import colab, tunnels
 from colabdev.remote.complaints import complaint
 from colabdev.remote.destination import Destination
 
+TIMEOUT = 20.0  # seconds for each step
+# Seconds; ngrok cuts a TCP connection after five idle minutes, and after three unanswered words a
+# connection counts as lost, within a minute in all.
+KEEPALIVE = 14.0
+KEEPALIVES_UNANSWERED = 3
+
 _SAID = 4096  # bytes kept of what a road's program complains
 _END = 2.0  # seconds that it gets to end
 _TAKEN = 10.0  # seconds that Colab may take to see that a connection has ended
 _AGAIN = 1.0
 
 
-def dial(destination: Destination, timeout: float, patience: float) -> socket.socket:
+class Dialling:
+    """`dial` in a thread of its own, while something else is done; called, it waits for it."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._link: socket.socket | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._dial, args=(destination,), daemon=True)
+        self._thread.start()
+
+    def __call__(self) -> socket.socket:
+        while self._thread.is_alive():  # a wait without end would not hear of Ctrl-C on Windows
+            self._thread.join(0.5)
+        if self._error:
+            raise self._error
+        assert self._link, "it stands when there was no error"
+        return self._link
+
+    def _dial(self, destination: Destination) -> None:
+        try:
+            self._link = dial(destination)
+        except BaseException as error:  # raised where it is waited for
+            self._error = error
+
+
+def dial(
+    destination: Destination,
+    timeout: float = TIMEOUT,
+    patience: float = KEEPALIVE * KEEPALIVES_UNANSWERED,
+) -> socket.socket:
     """Return a socket that leads to the SSH server of *destination*.
 
     What was sent and not acknowledged for *patience* seconds breaks it, where the system can.
