@@ -12,6 +12,7 @@ ColabdevError                 1   a sentence (message) and a next step (hint)
   RuntimeGone                69   the machine answers, but it is not the same machine any more
   RemoteError                70   the far side failed
     ProtocolError                 it said something we do not understand
+      EndedEarly                  our program there was ended in the middle of what it said
     RemoteFailure                 it said what went wrong; *kind* is stable
   SyncError                   3
     SyncConflict
@@ -77,6 +78,10 @@ class RemoteError(ColabdevError):
 
 
 class ProtocolError(RemoteError):
+    pass
+
+
+class EndedEarly(ProtocolError):
     pass
 
 

@@ -3,9 +3,10 @@
 import contextlib
 import queue
 import threading
+import time
 from typing import Self
 
-from colabdev.errors import ProtocolError
+from colabdev.errors import EndedEarly, ProtocolError
 from colabdev.jobs.client import Following, follow, run
 from colabdev.jobs.job import Event, Job, JobSpec
 from colabdev.jobs.line import Line
@@ -14,6 +15,8 @@ from colabdev.remote.transport import Transport
 
 _BACKLOG = 256  # events that wait for a slow taker; beyond it the far side waits
 _HANGING_UP = 2.0  # seconds
+_TRIES = 4  # to listen, when our program there is ended before it tells anything
+_PAUSE = 0.5  # seconds before the next of them
 
 
 class Listener:
@@ -83,12 +86,26 @@ class Listener:
 
     def _read(self) -> None:
         try:
-            self._line.persist(self._listen)
+            self._insist()
         except BaseException as error:  # not swallowed: raised where it is waited for
             self._trouble = error
         finally:
             self._over.set()
             self._begun.set()
+
+    def _insist(self) -> None:
+        """Listen on though our program there is ended, as by a machine short of memory."""
+        tries = 0
+        while True:
+            heard = self._offset
+            try:
+                self._line.persist(self._listen)
+                return
+            except EndedEarly:
+                tries = 1 if self._offset > heard else tries + 1
+                if self._left or tries == _TRIES:
+                    raise
+            time.sleep(_PAUSE)
 
     def _listen(self, transport: Transport) -> None:
         """Take what is told over *transport*, from where the last one stopped."""

@@ -8,7 +8,7 @@ that many bytes. Two kinds mean the same in every program: ``E``, a JSON error r
 import json
 import struct
 
-from colabdev.errors import ProtocolError, RemoteFailure
+from colabdev.errors import EndedEarly, ProtocolError, RemoteFailure
 from colabdev.language import tr
 from colabdev.remote.transport import Process
 
@@ -58,7 +58,8 @@ class Conversation:
 
         Raises:
             RemoteFailure: the frame was an error record.
-            ProtocolError: the stream ended or is none of ours.
+            EndedEarly: the stream ended.
+            ProtocolError: it is none of ours.
             ConnectionLost: the connection ended.
         """
         self._need(_HEADER.size)
@@ -77,7 +78,7 @@ class Conversation:
     def _need(self, size: int) -> None:
         while len(self._buffer) < size:
             if not self._fill():
-                raise ProtocolError(
+                raise EndedEarly(
                     tr(
                         "The program '{name}' on the far side ended early{complaint}",
                         name=self._name,

@@ -1,12 +1,13 @@
 """A job is listened to over a line that is cut, stalled, refused and moved: nothing is missed."""
 
 import contextlib
+import itertools
 import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from colabdev import paths
 from colabdev.commands.connect import connect
 from colabdev.commands.reporter import Progress, Silent
 from colabdev.commands.run import follow_job
-from colabdev.errors import ConnectionLost, RuntimeGone
+from colabdev.errors import ConnectionLost, EndedEarly, RuntimeGone
 from colabdev.jobs.client import cancel, jobs, new_job_id
 from colabdev.jobs.job import Event, Exited, JobSpec, JobState, Output
 from colabdev.jobs.line import Line
 from colabdev.jobs.listener import Listener
 from colabdev.remote.destination import parse_connect_string
+from colabdev.remote.local import LocalProcess, LocalTransport
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.ssh import SSHTransport
@@ -432,6 +434,51 @@ def test_a_killed_server_session_is_no_end(road: Road, home: Path) -> None:
         outcome = follow_job(transport, job, kind="run", runtime=runtime, reporter=reporter)
     assert (outcome.code, outcome.job.state) == (0, JobState.SUCCEEDED)
     assert output(reporter.events, "stdout") == b"before 0\nthrough\n"
+
+
+def test_a_killed_listener_there_is_no_end(road: Road, home: Path) -> None:
+    """kill -9 of the program that tells us of the job: another one goes on where it stopped."""
+    gate = home / "gate"
+    runtime = road.runtime
+    server = psutil.Process(int((road.machine.home / ".colabdev" / "sshd" / "pid").read_text()))
+    killed: list[int] = []
+
+    def kill(_: Event) -> None:
+        if not gate.exists():
+            sessions = [one for one in server.children(True) if one.name().startswith("sshd")]
+            for program in itertools.chain(*(session.children() for session in sessions)):
+                if not program.name().startswith("sshd"):
+                    program.kill()
+                    killed.append(program.pid)
+            gate.touch()
+
+    reporter = Noting(kill)
+    with reach(runtime) as transport:
+        outcome = follow_job(
+            transport, spec("gate", str(gate)), kind="run", runtime=runtime, reporter=reporter
+        )
+    assert killed
+    assert (outcome.code, outcome.job.state) == (0, JobState.SUCCEEDED)
+    assert output(reporter.events, "stdout") == b"before 0\nthrough\n"
+
+
+class Dying(LocalTransport):
+    """A machine that ends our program there each time it has said hello."""
+
+    started = 0
+
+    def start(self, argv: Sequence[str]) -> LocalProcess:  # noqa: ARG002 - the seam's own signature
+        self.started += 1
+        return LocalProcess(["printf", r"\0colabdev jobs 1\n"])
+
+
+def test_a_machine_that_ends_every_listener_is_given_up() -> None:
+    """A few times it is tried in vain; then the failure is the listener's own."""
+    runtime = Registry().get("here")
+    with Dying() as transport, Line(runtime, transport) as line:
+        with Listener(line, "0" * 12) as listener, pytest.raises(EndedEarly):
+            until(lambda: listener.next(0.05) is not None)
+        assert transport.started == 4
 
 
 def test_every_line_arrives_once_though_links_are_killed(
