@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from colabdev.jobs.job import Job
 
 _FAR_SIDE_FAILED = 70  # how a job ended is not known
+_INTERRUPTED = 130  # by Ctrl-C
 
 
 @click.group(invoke_without_command=True)
@@ -175,7 +176,7 @@ def logs(
     tail: int | None,
     patience: float,
     alias: str | None,
-) -> None:
+) -> int:
     """Show what a job has printed.
 
     JOB is an id, the beginning of one, a job's name, or 'last'. Ctrl-C ends the showing, and
@@ -187,7 +188,11 @@ def logs(
     """
     from colabdev.commands.jobs import show_logs
 
-    show_logs(job, console, on=alias, follow=follow, tail=tail, ago=ago, patience=patience)
+    try:
+        show_logs(job, console, on=alias, follow=follow, tail=tail, ago=ago, patience=patience)
+    except KeyboardInterrupt:  # it is how a showing ends
+        return _INTERRUPTED
+    return 0
 
 
 @click.command()
@@ -208,7 +213,11 @@ def wait(console: Console, wanted: tuple[str, ...], patience: float, alias: str 
     """
     from colabdev.commands.jobs import wait_for_jobs
 
-    ended = wait_for_jobs(wanted, console, on=alias, patience=patience)
+    try:
+        ended = wait_for_jobs(wanted, console, on=alias, patience=patience)
+    except KeyboardInterrupt:
+        console.warn(tr("Nobody waits any more; what runs goes on."))
+        return _INTERRUPTED
     _show(console, ended, "")
     console.whose = "job"
     codes = (_FAR_SIDE_FAILED if job.exit_code is None else job.exit_code for job in ended)

@@ -65,12 +65,16 @@ class Attention:
         if self._pressed and not self._warned:
             self._warned = True
             self._reporter.warn(
-                tr("The job is asked to stop."), tr("Ctrl-C again leaves it running.")
+                tr("The job is asked to stop."),
+                tr("Ctrl-C again leaves it running; colabdev cancel ends it in any case."),
             )
         if self._pressed and job and not self._asked:
             # Beside, so that a second Ctrl-C counts even when the line is dead.
             wish = job.id
-            self._asked = beside(lambda: self._line.persist(lambda line: cancel(line, wish)))
+            # The one signal and nothing harder: whoever leaves now leaves a job that goes on.
+            self._asked = beside(
+                lambda: self._line.persist(lambda line: cancel(line, wish, grace=float("inf")))
+            )
         if self._asked and self._asked.done() and (error := self._asked.exception()):
             raise error
         self._watch_line()

@@ -134,8 +134,9 @@ def prune(transport: Transport, ago: float) -> list[Job]:
 def cancel(transport: Transport, job_id: str, signal: str = "INT", *, grace: float = 10.0) -> Job:
     """Send *signal* (INT, TERM or KILL) to the whole job and return how it stands right then.
 
-    *grace* seconds after INT its supervisor sends TERM, and as long after that KILL. A job that
-    has ended stays as it is. One that lost its supervisor is ended here and now, in as long.
+    *grace* seconds after INT its supervisor sends TERM, and as long after that KILL; an infinite
+    grace leaves it at the one signal. A job that has ended stays as it is. One that lost its
+    supervisor is ended here and now, in as long.
 
     Raises:
         JobNotFound: there is no such job.

@@ -31,6 +31,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any  # requests and records are JSON: mappings of anything
 
+from colabdev.payload.marks import marked
 from colabdev.payload.pace import Pace
 
 HEADER = struct.Struct(">cI")
@@ -244,10 +245,12 @@ def end_orphans(identifier: str, name: str, grace: float) -> None:
     """End what a dead supervisor left running, as it would have: ever harder, and waited for."""
     for word in SIGNALS[SIGNALS.index(name) :]:
         deadline = time.monotonic() + grace
-        for process in orphans(identifier):
+        for process in marked(identifier):
             with contextlib.suppress(OSError):
                 os.kill(process, getattr(signal, f"SIG{word}"))
-        while orphans(identifier):
+        if grace == float("inf"):
+            return
+        while marked(identifier):
             if time.monotonic() > deadline:
                 break
             time.sleep(TICK)
@@ -380,20 +383,8 @@ def standing(folder: str) -> bytes:
         word = "lost"
     told = {key: spec[key] for key in ("id", "name", "command", "cwd", "created")}
     told.update((key, state.get(key)) for key in ("started", "ended"))
-    orphaned = word == "lost" and bool(orphans(spec["id"]))
+    orphaned = word == "lost" and bool(marked(spec["id"]))
     return encode({**told, "state": word, "exit_code": state.get("code"), "orphaned": orphaned})
-
-
-def orphans(identifier: str) -> list[int]:
-    """Return the processes that bear the job's mark in their environment."""
-    found = []
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
-        with contextlib.suppress(OSError):
-            if name.isdigit():
-                with open(f"/proc/{name}/environ", "rb") as stream:
-                    if f"COLABDEV_JOB={identifier}".encode() in stream.read().split(b"\0"):
-                        found.append(int(name))
-    return found
 
 
 def supervised(folder: str) -> bool:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any  # requests and records are JSON: mappings of anything
 
+from colabdev.payload.ending import Ending
 from colabdev.payload.gpus import Gpus
 from colabdev.payload.harvest import Harvest
 from colabdev.payload.pace import Pace
@@ -33,7 +34,6 @@ MAX_AFTERWARDS = 4 * 1024 * 1024  # bytes taken after the end: more than two pip
 PATIENCE = 3600  # seconds that a full disk is given to get room after the command's end
 SEGMENTS = 8  # files that a log of full size is made of
 SECOND = 1.0  # seconds between two marks of the time in the log
-LADDER = ("INT", "TERM", "KILL")
 
 
 class Failure(Exception):
@@ -69,7 +69,7 @@ def main(folder: str, control: int) -> int:
 
     harvest.begin()
     with contextlib.closing(Gpus()) as gpus:
-        end = watch(child, control, log, report, harvest, bells, gpus)
+        end = watch(request["id"], child, control, log, report, harvest, bells, gpus)
     state.update(end, ended=time.time())
     last = [frame(b"x", encode(end))]
     for _ in range(PATIENCE):
@@ -137,6 +137,7 @@ def let_go() -> None:
 
 
 def watch(
+    job: str,
     child: "subprocess.Popen[bytes]",
     control: int,
     log: "Log",
@@ -145,7 +146,7 @@ def watch(
     bells: "Bells",
     gpus: "Gpus",
 ) -> dict[str, Any]:
-    """Record all that *child* tells until its end, and return how it ended.
+    """Record all that *child*, the command of *job*, tells until its end; return how it ended.
 
     A background process that holds the output for longer than a moment after the end is left
     alone, unless the job was cancelled: then nothing of its process group stays.
@@ -156,7 +157,7 @@ def watch(
     end = ready_at_end(child.pid)
     for descriptor in (*streams, control, *end):
         selector.register(descriptor, selectors.EVENT_READ)
-    ending = Ending(child.pid)
+    ending = Ending(child.pid, job)
     pace = Pace()
     begun = time.monotonic()
     deadline = float("inf")
@@ -245,41 +246,6 @@ class Bells:
             except OSError:
                 os.close(bell)
                 self._open.remove(bell)
-
-
-class Ending:
-    """How a job is made to end: by the signal asked for, and after each grace by the next one."""
-
-    def __init__(self, group: int) -> None:
-        self.asked = False
-        self._group = group
-        self._rung = -1
-        self._grace = 0.0
-        self._due = float("inf")
-
-    def heed(self, wishes: bytes) -> None:
-        """Act on what ``cancel`` wrote: a wish no stronger than the last one changes nothing."""
-        for wish in wishes.decode(errors="replace").splitlines():
-            with contextlib.suppress(ValueError):  # the job itself might write there
-                name, grace = wish.split()
-                if LADDER.index(name) > self._rung:
-                    self._grace = float(grace)
-                    self._climb(LADDER.index(name))
-        if time.monotonic() >= self._due:
-            self._climb(self._rung + 1)
-
-    def sweep(self) -> None:
-        """End what the command left behind; while one is left, the group's number is its own."""
-        with contextlib.suppress(OSError):
-            os.killpg(self._group, signal.SIGKILL)
-
-    def _climb(self, rung: int) -> None:
-        self.asked = True
-        self._rung = rung
-        last = rung == len(LADDER) - 1
-        self._due = float("inf") if last else time.monotonic() + self._grace
-        with contextlib.suppress(OSError):
-            os.killpg(self._group, getattr(signal, f"SIG{LADDER[rung]}"))
 
 
 class Log:

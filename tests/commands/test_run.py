@@ -363,6 +363,25 @@ def test_a_second_ctrl_c_leaves_the_job_running(project: Path) -> None:
     assert attach(job.id, Silent(), on="here").code == 137
 
 
+def test_a_job_that_was_left_is_not_ended_later(project: Path) -> None:
+    """Ctrl-C is SIGINT and nothing harder: what takes longer than cancel's patience goes on."""
+    script = (
+        "trap 'echo int' INT; trap 'echo term' TERM; echo ready;"
+        " n=0; while [ $n -lt 115 ]; do sleep .1; n=$((n + 1)); done; exit 5"
+    )
+    with _driven("sh", "-c", script) as driver:
+        assert driver.stdout
+        assert driver.stderr
+        assert driver.stdout.readline() == "ready\n"
+        driver.send_signal(signal.SIGINT)
+        assert driver.stdout.readline() == "int\n"
+        driver.send_signal(signal.SIGINT)
+        driver.communicate(timeout=30)
+    reporter = Listening()
+    assert attach("last", reporter, on="here").code == 5
+    assert output(reporter.events, "stdout") == b"ready\nint\n"
+
+
 def test_a_killed_command_leaves_a_run_that_can_go_on(project: Path, home: Path) -> None:
     """kill -9 of the listening command: the job runs on, the record says interrupted."""
     gate = home / "gate"

@@ -191,6 +191,38 @@ def test_cancel_ends_a_group_that_does_not_listen(far: Far) -> None:
     until(lambda: not any(_lives(pid) for pid in both))
 
 
+def test_a_wish_with_less_patience_is_the_stronger_one(far: Far) -> None:
+    """After SIGINT alone, cancel goes on from there, and the job gets that signal once."""
+    script = "trap 'echo int' INT; echo ready; while :; do sleep .05; done"
+    with far.connect() as transport:
+        job = JobSpec(new_job_id(), ("sh", "-c", script), "~", "patient")
+        start(transport, job)
+        with follow(transport, job.id) as following:
+            lines = _lines(following)
+            assert next(lines) == "ready"
+            for _ in range(2):
+                cancel(transport, job.id, grace=float("inf"))
+            assert next(lines) == "int"
+            cancel(transport, job.id, grace=0.2)
+            assert list(lines) == []
+        assert jobs(transport)[0].exit_code == 143
+
+
+def test_what_has_a_group_of_its_own_is_ended_with_a_killed_command(far: Far) -> None:
+    """As torchrun's workers: nobody is left to end them, and they would keep the GPU."""
+    script = "trap '' INT TERM; setsid sleep 60 & echo $!; while :; do sleep .05; done"
+    with far.connect() as transport:
+        job = JobSpec(new_job_id(), ("sh", "-c", script), "~", "torchrun")
+        start(transport, job)
+        with follow(transport, job.id) as following:
+            worker = int(next(_lines(following)))
+            until(lambda: os.getpgid(worker) == worker)
+            cancel(transport, job.id, grace=0.2)
+            *_, (_, exited) = following
+    assert _untimed(exited) == Exited(137, 9, cancelled=True)
+    until(lambda: not _lives(worker))
+
+
 def test_cancel_leaves_none_of_the_group(far: Far) -> None:
     """A child that ignores the signal its parent ended by goes with the job all the same."""
     with far.connect() as transport:
@@ -203,7 +235,7 @@ def test_cancel_leaves_none_of_the_group(far: Far) -> None:
         start(transport, job)
         with follow(transport, job.id) as following:
             next(following)
-            (command,) = psutil.Process(_supervisor(far, job)).children()
+            command = _command(far, job)
             cancel(transport, job.id)
             *_, (_, exited) = following
     assert isinstance(exited, Exited)
@@ -217,8 +249,7 @@ def test_a_dead_supervisor_means_lost(far: Far, home: Path) -> None:
         job = spec("gate", str(home / "gate"))
         start(transport, job)
         supervisor = psutil.Process(_supervisor(far, job))
-        # Where there is a GPU, it samples that by a child as well.
-        (command,) = (one for one in supervisor.children() if one.name() != "nvidia-smi")
+        command = _command(far, job)
         with follow(transport, job.id) as following:
             lines = _lines(following)
             assert next(lines) == "before 0"
@@ -462,6 +493,12 @@ def _untimed(event: Event) -> Event:
 
 def _supervisor(far: Far, job: JobSpec) -> int:
     return int(json.loads((far.folder(job) / "state.json").read_text())["pid"])
+
+
+def _command(far: Far, job: JobSpec) -> psutil.Process:
+    """Return the job's own process; its supervisor may have others, as one that looks at GPUs."""
+    state = json.loads((far.folder(job) / "state.json").read_text())
+    return psutil.Process(state["command"])
 
 
 def _log_size(far: Far, job: JobSpec) -> int:
