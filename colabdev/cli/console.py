@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any  # Any: what JSON takes
 
-from colabdev.cli.clean import clean, clean_line
+from colabdev.cli.clean import clean, clean_json, clean_line, indented
 from colabdev.language import tr
 
 if TYPE_CHECKING:  # every command starts through this file: what --help does not need waits
@@ -187,7 +187,7 @@ class Console:
         import json
 
         line = json.dumps({"v": SCHEMA, "type": type_, **fields}, ensure_ascii=False)
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(clean_json(line) + "\n")
         sys.stdout.flush()
 
     def _show_held(self) -> None:
@@ -199,7 +199,7 @@ class Console:
     def _message(self, text: str, cleaned: bool = False) -> None:
         self._end_line()
         self._show_held()
-        sys.stderr.write((text if cleaned else clean(text)) + "\n")
+        sys.stderr.write(indented(text if cleaned else clean(text)) + "\n")
         sys.stderr.flush()
 
     def _end_line(self) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any  # the service speaks JSON
 
-from colabdev.errors import BadConnectString, ConfigError, HostKeyMismatch, HostUnreachable
+from colabdev.errors import ConfigError, HostKeyMismatch, HostUnreachable, InputError
 from colabdev.language import tr
 from colabdev.remote.destination import ConnectString, Destination
-from colabdev.remote.runtime import Registry, Runtime
+from colabdev.remote.runtime import Registry, Runtime, check_alias
 from colabdev.remote.sshconfig import write_ssh_files
 from colabdev.settings import setting
 
@@ -195,6 +195,7 @@ def _found(endpoint: dict[str, Any]) -> Found | None:
         # What stands there passes the gate that a pasted string passes.
         where = ConnectString.parse(str(ConnectString(destination, boot_id, root)))
         created = str(endpoint.get("created_at", ""))
-    except (BadConnectString, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        check_alias(name)
+    except (InputError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    return Found(name, where, created) if place.scheme == "tcp" and isinstance(name, str) else None
+    return Found(name, where, created) if place.scheme == "tcp" else None

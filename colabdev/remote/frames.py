@@ -14,6 +14,7 @@ from colabdev.remote.transport import Process
 
 MAX_FRAME = 16 * 1024 * 1024
 _MAX_GREETING = 64 * 1024
+_MAX_WORDS = 2000  # characters of what a far side says of its failure
 _HEADER = struct.Struct(">cI")
 
 
@@ -99,8 +100,7 @@ class Conversation:
 def _failure(body: bytes) -> RemoteFailure:
     try:
         record = json.loads(body)
-        return RemoteFailure(
-            str(record["kind"]), str(record["message"]), str(record.get("hint", ""))
-        )
+        said = (record["kind"], record["message"], record.get("hint", ""))
+        return RemoteFailure(*(str(words)[:_MAX_WORDS] for words in said))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ProtocolError(tr("The far side sent a damaged error record.")) from error

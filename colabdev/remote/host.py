@@ -15,6 +15,7 @@ from colabdev.remote.transport import Transport
 # https://research.google.com/colaboratory/faq.html: "at most 12 hours", fewer by use and demand.
 COLAB_LIFE = 12 * 3600.0
 
+_LONGEST_WORD = 200  # characters
 _MOST_JOBS = 1000
 _TORCH_LIMIT = 90.0  # seconds; the first import of torch on a fresh VM is slow
 
@@ -121,17 +122,17 @@ def _facts(answer: dict[str, Any]) -> HostFacts:
     if not isinstance(jobs, list):
         raise TypeError("jobs")
     return HostFacts(
-        hostname=str(answer["hostname"]),
+        hostname=_word(answer["hostname"]),
         boot_id=str(answer["boot_id"]),
-        python=str(answer["python"]),
-        platform=str(answer["platform"]),
+        python=_word(answer["python"]),
+        platform=_word(answer["platform"]),
         cpus=int(answer["cpus"]),
         memory=int(answer["memory"]),
         disk_free=int(answer["disk_free"]),
         gpu=None if answer["gpu"] is None else _gpu(answer["gpu"]),
-        torch=str(answer.get("torch", "")),
+        torch=_word(answer.get("torch", "")),
         cuda=None if cuda is None else bool(cuda),
-        cuda_version=str(answer.get("cuda_version", "")),
+        cuda_version=_word(answer.get("cuda_version", "")),
         disk_total=int(answer.get("disk_total", 0)),
         colab=colab,
         uptime=uptime,
@@ -143,13 +144,18 @@ def _facts(answer: dict[str, Any]) -> HostFacts:
 
 def _gpu(answer: dict[str, Any]) -> Gpu:
     return Gpu(
-        str(answer["name"]),
+        _word(answer["name"]),
         int(answer["memory"]),
-        str(answer["driver"]),
+        _word(answer["driver"]),
         int(answer["count"]),
         _count(answer.get("use")),
         _count(answer.get("memory_used")),
     )
+
+
+def _word(value: Any) -> str:
+    """Return *value* on one line, of a length that a sentence can hold."""
+    return " ".join(str(value).split())[:_LONGEST_WORD]
 
 
 def _count(value: Any) -> int | None:
