@@ -1,5 +1,6 @@
 """Finding the runtime that the user's cell has just opened."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -34,7 +35,8 @@ def find(
     """
     deadline = time.monotonic() + patience
     with reporter.step(tr("Looking for the runtime on your ngrok account")) as step:
-        while not (living := _living(key, name)):
+        living = _living(key, name)
+        while not living:
             if time.monotonic() >= deadline:
                 raise HostUnreachable(
                     tr("No runtime of yours is on your ngrok account."),
@@ -42,6 +44,8 @@ def find(
                 )
             step.say(tr("Waiting for the cell to run in Colab"))
             time.sleep(pause)
+            with contextlib.suppress(HostUnreachable):  # a moment's trouble ends no wait
+                living = _living(key, name)
     chosen = _one(living, choose)
     _announce(chosen, reporter)
     return chosen

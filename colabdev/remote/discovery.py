@@ -1,6 +1,7 @@
 """The runtimes on the user's ngrok account, found by what their cells wrote there."""
 
 import contextlib
+import http.client
 import json
 import os
 import socket
@@ -20,7 +21,7 @@ from colabdev.remote.sshconfig import write_ssh_files
 from colabdev.settings import setting
 
 _SERVICE = "https://api.ngrok.com"
-_TIMEOUT = 20.0  # seconds for each request
+_TIMEOUT = 20.0  # seconds for each request, and for each answer as a whole
 _MOST_PAGES = 50
 _MOST_BYTES = 4 * 1024 * 1024
 _LONGEST_WAIT = 60.0  # seconds that the service may ask us to wait
@@ -41,16 +42,19 @@ def api_key() -> str:
     return str(setting("ngrok_api_key").value or "")
 
 
-def search(key: str, *, sleep: Callable[[float], None] | None = time.sleep) -> list[Found]:
+def search(
+    key: str, *, sleep: Callable[[float], None] | None = time.sleep, timeout: float = _TIMEOUT
+) -> list[Found]:
     """Return the runtimes that the account of *key* knows, the newest first.
 
-    When the service asks to wait (429) that is done with *sleep*; None gives up instead.
+    When the service asks to wait (429) that is done with *sleep*; None gives up instead. *timeout*
+    is how many seconds it has to answer, and again to be through with its answer.
 
     Raises:
         ConfigError: ngrok does not know the key.
         HostUnreachable: the service does not answer, or with something else.
     """
-    known = (_found(each) for each in _endpoints(key, sleep))
+    known = (_found(each) for each in _endpoints(_Service(key, sleep, timeout)))
     return sorted((one for one in known if one), key=lambda one: one.created, reverse=True)
 
 
@@ -112,13 +116,22 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _endpoints(key: str, sleep: Callable[[float], None] | None) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """How ngrok's API is asked; see `search`."""
+
+    key: str
+    sleep: Callable[[float], None] | None
+    timeout: float
+
+
+def _endpoints(service: _Service) -> Iterator[dict[str, Any]]:
     base = os.environ.get("COLABDEV_NGROK_API", _SERVICE)
     url: str | None = f"{base}/endpoints?limit=100"
     for _ in range(_MOST_PAGES):
         if not url:
             return
-        page = _page(url, key, sleep)
+        page = _page(url, service)
         listed = page.get("endpoints", [])
         yield from (each for each in listed if isinstance(each, dict))
         url = page.get("next_page_uri")
@@ -131,17 +144,17 @@ def _same_place(url: str, base: str) -> bool:
     return (one.scheme, one.netloc) == (other.scheme, other.netloc)
 
 
-def _page(url: str, key: str, sleep: Callable[[float], None] | None) -> dict[str, Any]:
+def _page(url: str, service: _Service) -> dict[str, Any]:
     host = urllib.parse.urlsplit(url).hostname
     if not url.startswith("https://") and host not in ("127.0.0.1", "localhost"):
         raise ConfigError(tr("ngrok's API is asked over https alone."), tr("Mend the address."))
-    headers = {"Authorization": f"Bearer {key}", "Ngrok-Version": "2"}
+    headers = {"Authorization": f"Bearer {service.key}", "Ngrok-Version": "2"}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme was checked
     opener = urllib.request.build_opener(_NoRedirect)
     for last in (False, False, True):
         try:
-            with opener.open(request, timeout=_TIMEOUT) as answer:
-                body = answer.read(_MOST_BYTES + 1)
+            with opener.open(request, timeout=service.timeout) as answer:
+                body = _read(answer, service.timeout)
             page = json.loads(body) if len(body) <= _MOST_BYTES else None
         except urllib.error.HTTPError as error:
             with error:
@@ -154,9 +167,9 @@ def _page(url: str, key: str, sleep: Callable[[float], None] | None) -> dict[str
                         "https://dashboard.ngrok.com/api-keys"
                     ),
                 ) from error
-            if error.code != 429 or last or sleep is None:
+            if error.code != 429 or last or service.sleep is None:
                 raise _unanswered(f"HTTP {error.code}") from error
-            sleep(pause)
+            service.sleep(pause)
         except (OSError, ValueError, RecursionError) as error:
             raise _unanswered(str(getattr(error, "reason", error))) from error
         else:
@@ -164,6 +177,16 @@ def _page(url: str, key: str, sleep: Callable[[float], None] | None) -> dict[str
                 raise _strange()
             return page
     raise _strange()
+
+
+def _read(answer: http.client.HTTPResponse, seconds: float) -> bytes:
+    """Return the body of *answer* up to one byte more than we take; TimeoutError if it trickles."""
+    body, deadline = b"", time.monotonic() + seconds
+    while len(body) <= _MOST_BYTES and (chunk := answer.read1(_MOST_BYTES)):
+        body += chunk
+        if time.monotonic() > deadline:
+            raise TimeoutError("timed out")
+    return body
 
 
 def _pause(error: urllib.error.HTTPError) -> float:

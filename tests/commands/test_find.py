@@ -1,6 +1,8 @@
 """Finding the runtime by ngrok's API: the right one, no forged one, and wherever it moves."""
 
+import contextlib
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from tests.commands.conftest import Heard
 from tests.remote.keys import fresh_ed25519
 from tests.remote.relay import relay_to
 from tests.support.cli import colabdev, json_lines
-from tests.support.link import linked
+from tests.support.link import end_link, linked
 from tests.support.ngrok_api import KEY, Account, serve
 from tests.support.runtime import StartedRuntime
 from tests.support.terminal import terminal
@@ -141,6 +143,48 @@ def test_too_many_questions(account: Account) -> None:
     assert waited == [7.0, 60.0]
 
 
+@pytest.mark.parametrize("said", ["", "HTTP/1.1 200 OK\r\n\r\n{"])
+def test_a_service_that_hangs(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes the question and is silent, or trickles an answer without end, is given up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with listener.accept()[0] as visitor, contextlib.suppress(OSError):
+                visitor.sendall(said.encode())
+                while said and not gone.wait(0.02):
+                    visitor.sendall(b" ")
+                gone.wait(30)
+
+        gone = threading.Event()
+        service = threading.Thread(target=serve)
+        service.start()
+        monkeypatch.setenv("COLABDEV_NGROK_API", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        try:
+            with pytest.raises(HostUnreachable, match="timed out"):
+                search(KEY, timeout=0.3)
+        finally:
+            gone.set()
+            service.join()
+
+
+@pytest.mark.sshd
+def test_trouble_while_waiting_ends_no_wait(
+    where: ConnectString, account: Account, heard: Heard
+) -> None:
+    """The service is down for a moment while the cell is waited for: the wait goes on."""
+
+    def later() -> None:
+        account.third.wait(30)
+        account.publish(where)
+
+    cell = threading.Thread(target=later)
+    cell.start()
+    asked = iter(range(100))
+    account.before = lambda: account.refusals.append((503, {})) if next(asked) == 1 else None
+    assert find(KEY, "colab", heard, pause=0.01).where == where
+    cell.join()
+
+
 @pytest.mark.parametrize("status", [301, 302, 404, 500, 503])
 def test_a_service_that_fails(account: Account, status: int) -> None:
     """Whatever it answers is one sentence; the key follows no redirection."""
@@ -194,6 +238,48 @@ def test_stable_follows_for_plain_ssh(where: ConnectString, account: Account, he
 
 
 @pytest.mark.sshd
+@pytest.mark.parametrize("link", [True, False])
+def test_an_editor_gets_back_in_after_a_move(
+    where: ConnectString,
+    account: Account,
+    heard: Heard,
+    link: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With --stable an editor's ssh -T ends when the tunnel moves, and the same line gets in again.
+
+    That is how Remote-SSH reconnects an open window: it starts the ssh that it was opened with.
+    """
+    if link:
+        monkeypatch.delenv("COLABDEV_LINK")
+    words = ["ssh", "-T", "-F", str(paths.ssh_config_file()), "-oBatchMode=yes", "colab", "bash"]
+    with relay_to(where.destination.port) as relay:
+        connect(str(_at(where, relay.port)), "colab", heard, stable=True)
+        before = paths.ssh_config_file().read_text()
+        for number in range(3):
+            with subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ) as editor:
+                assert editor.stdin is not None
+                assert editor.stdout is not None
+                editor.stdin.write(f"echo window {number}\n")
+                editor.stdin.flush()
+                assert editor.stdout.readline() == f"window {number}\n"
+                relay.move()
+                account.endpoints.clear()
+                account.publish(_at(where, relay.port))
+                assert editor.stdout.readline() == ""
+                assert editor.wait(timeout=60) == 255
+        assert Registry().get("colab").destination != _at(where, relay.port).destination
+        assert _but_port(paths.ssh_config_file().read_text()) == _but_port(before)
+    end_link()
+
+
+def _but_port(config: str) -> list[str]:
+    return [line for line in config.splitlines() if not line.startswith("  Port ")]
+
+
+@pytest.mark.sshd
 def test_followed_while_a_link_runs(where: ConnectString, account: Account, heard: Heard) -> None:
     """A link whose tunnel moved gets to the new address with the next command."""
     with relay_to(where.destination.port) as relay:
@@ -212,16 +298,49 @@ def test_followed_while_a_link_runs(where: ConnectString, account: Account, hear
 
 
 @pytest.mark.sshd
-def test_a_string_on_the_clipboard(machine: StartedRuntime, home: Path) -> None:
+def test_which_one_is_asked_for(where: ConnectString, account: Account) -> None:
+    """In a terminal the names that are up are offered, and none but those is taken."""
+    account.publish(where, "one")
+    account.publish(where, "two")
+    account.publish(where, "\x1b[2J")
+    with terminal("connect") as screen:
+        screen.until(r"Which one\? \(one, two\)")
+        screen.type("three\r")
+        screen.until(r"Which one\?")
+        screen.type("two\r")
+        assert screen.end() == 0, screen.screen
+    assert "\x1b[2J" not in screen.screen
+    assert [runtime.alias for runtime in Registry().all()] == ["two"]
+
+
+@pytest.mark.sshd
+def test_the_host_key_of_a_direct_machine_is_asked_about(machine: StartedRuntime) -> None:
+    """In a terminal the fingerprint is shown; Enter alone is no yes, and sends nothing."""
+    there = parse_connect_string(machine.connect_string).destination
+    for key, code in (("\r", 2), ("y\r", 0)):
+        with terminal("connect", "--direct", str(there)) as screen:
+            screen.until("Is that the machine's")
+            assert fingerprint(there.host_key) in screen.screen
+            screen.type(key)
+            assert screen.end() == code, screen.screen
+        assert bool(Registry().all()) == (code == 0)
+    assert Registry().get("direct").destination == there
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize("desktop", ["X11", "Wayland"])
+def test_a_string_on_the_clipboard(machine: StartedRuntime, home: Path, desktop: str) -> None:
     """It is offered with host and fingerprint, and taken only when the user agrees."""
     there = parse_connect_string(machine.connect_string).destination
     tools = home / "tools"
     tools.mkdir()
     (tools / "clip").write_text(f"colabdev connect '{machine.connect_string}'")
-    (tools / "xclip").write_text(f"#!/bin/sh\nexec cat {tools}/clip\n")
-    (tools / "xclip").chmod(0o700)
-    env = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "DISPLAY": ":0"}
-    env.pop("WAYLAND_DISPLAY", None)
+    displays = {"X11": {"DISPLAY": ":0"}, "Wayland": {"WAYLAND_DISPLAY": "wayland-0"}}
+    for name in {"X11": ["xclip"], "Wayland": ["wl-copy", "wl-paste"]}[desktop]:
+        (tools / name).write_text(f"#!/bin/sh\nexec cat {tools}/clip\n")
+        (tools / name).chmod(0o700)
+    bare = {name: value for name, value in os.environ.items() if not name.endswith("DISPLAY")}
+    env = {**bare, "PATH": f"{tools}:{os.environ['PATH']}", **displays[desktop]}
     with terminal("connect", env=env) as screen:
         screen.until("Connect there")
         assert str(there) in screen.screen

@@ -5,7 +5,7 @@ import http.server
 import json
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any  # the service speaks JSON
 
@@ -23,6 +23,7 @@ class Account:
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)  # given first
     next_host: str = ""  # where the next page is said to be, for the wicked
     url: str = ""
+    before: Callable[[], object] = lambda: None  # called with each question, before it is answered
     third: threading.Event = field(default_factory=threading.Event)  # it was asked three times
 
     def publish(self, where: ConnectString, name: str = "colab", created: str = "2026-01") -> None:
@@ -53,6 +54,7 @@ def serve() -> Iterator[Account]:
     class Service(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             account.asked.append(self.path)
+            account.before()
             if len(account.asked) >= 3:
                 account.third.set()
             if account.refusals:
