@@ -24,6 +24,7 @@ _ACTIVITY = {
     "alias": "runtime",
     "up": "up",
     "left": "left (estimate)",
+    "idle": "given back if idle",
     "logins": "SSH",
     "jobs": "jobs",
     "gpu_use": "GPU use",
@@ -91,10 +92,16 @@ def _show(console: Console, found: "list[Status]") -> None:
         return
     empty = "No runtime is known yet. Run 'colabdev cell --copy' and paste the cell into Colab."
     console.table([one.row() for one in found], _PLACES, empty)
-    console.table([one.activity() for one in found if one.facts], _ACTIVITY)
+    console.table([one.activity() for one in found if one.facts], _activity(found))
     for one in found:
         if one.problem:
             console.warn(f"{one.runtime.alias}: {one.problem}", one.hint)
+
+
+def _activity(found: "list[Status]") -> dict[str, str]:
+    """Return the columns; that of the idle time only where a VM is to be given back for it."""
+    idle = any(one.facts and one.facts.idle_left is not None for one in found)
+    return {name: title for name, title in _ACTIVITY.items() if idle or name != "idle"}
 
 
 def _screen(found: "list[Status]") -> list[object]:

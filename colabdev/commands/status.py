@@ -60,6 +60,7 @@ class Status:
             "alias": self.runtime.alias,
             "up": _span(facts.uptime if facts else None),
             "left": _span(facts.left_estimate if facts else None),
+            "idle": _span(facts.idle_left if facts else None),
             "logins": "" if facts is None or facts.logins is None else str(facts.logins),
             "jobs": str(len(facts.jobs)) if facts else "",
             "gpu_use": "" if gpu is None or gpu.use is None else f"{gpu.use} %",

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from typing import Any, Dict, List, Optional, Sequence
 
 HELLO = b"\0colabdev hostfacts 1\n"
@@ -57,6 +58,7 @@ def answer(root: str, limit: float) -> None:
         "gpu": gpu(),
         "colab": "COLAB_RELEASE_TAG" in os.environ,
         "uptime": uptime(),
+        "idle_left": idle_left(),
         "logins": logins(),
         "jobs": running_jobs(),
         **disk(root),
@@ -82,13 +84,31 @@ def boot_id() -> str:
 
 def record() -> Dict[str, Any]:
     """Return what the cell wrote down, nothing where it never ran or the record is damaged."""
-    home = os.path.join(os.path.expanduser("~"), ".colabdev")
-    folder = os.environ.get("COLABDEV_RUNTIME") or home
     try:
-        with open(os.path.join(folder, "runtime.json"), encoding="utf-8") as stream:
+        with open(ours("runtime.json"), encoding="utf-8") as stream:
             return dict(json.load(stream))
     except (OSError, ValueError, TypeError):
         return {}
+
+
+def ours(name: str) -> str:
+    """Return the path of the cell's own file *name*."""
+    home = os.path.join(os.path.expanduser("~"), ".colabdev")
+    return os.path.join(os.environ.get("COLABDEV_RUNTIME") or home, name)
+
+
+def idle_left() -> Optional[float]:
+    """Return in how many idle seconds the VM is given back, None if nobody will or it is unknown.
+
+    The cell's keeper notes it every few seconds; an old note is that of a keeper that is gone.
+    """
+    try:
+        with open(ours(os.path.join("tunnel", "idle.json")), encoding="utf-8") as stream:
+            left = float(json.load(stream)["left"])
+            fresh = abs(time.time() - os.fstat(stream.fileno()).st_mtime) < 60
+        return left if fresh and left >= 0 else None  # nan is not
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def uptime() -> Optional[float]:

@@ -40,7 +40,7 @@ class HostFacts:
     there, was not asked, or did not answer in time. *uptime* is in seconds, *logins* how many SSH
     connections the cell's server holds, *jobs* the ids of those that run; *colab* whether it is one
     of Colab's machines; then *left_estimate* guesses the seconds until Colab ends it, which it
-    tells nobody.
+    tells nobody. *idle_left* are the seconds without use after which its cell gives it back.
     """
 
     hostname: str
@@ -60,6 +60,7 @@ class HostFacts:
     logins: int | None = None
     jobs: tuple[str, ...] = ()
     left_estimate: float | None = None
+    idle_left: float | None = None
 
 
 def host_facts(transport: Transport, root: str = "/", *, torch: bool = True) -> HostFacts:
@@ -138,6 +139,7 @@ def _facts(answer: dict[str, Any]) -> HostFacts:
         uptime=uptime,
         logins=_count(answer.get("logins")),
         jobs=tuple(str(job) for job in jobs[:_MOST_JOBS]),
+        idle_left=_seconds(answer.get("idle_left")),
         left_estimate=max(0.0, COLAB_LIFE - uptime) if colab and uptime is not None else None,
     )
 

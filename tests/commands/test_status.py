@@ -108,6 +108,25 @@ def test_what_colab_leaves_is_an_estimate(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.sshd
+def test_when_an_idle_vm_is_given_back(colab: StartedRuntime) -> None:
+    """What the cell's keeper notes is shown; a note that nobody renews, or none, is not."""
+    note = colab.home / ".colabdev" / "tunnel" / "idle.json"
+    note.parent.mkdir(exist_ok=True)
+    assert b"given back" not in colabdev("status", "--on", "colab").stdout
+    note.write_text('{"left": 1505}')
+    done = colabdev("status", "--on", "colab")
+    assert b"given back if idle" in done.stdout
+    assert b"0:25 h" in done.stdout
+    for old in ('{"left": NaN}', "nan", '{"left": "soon"}', '{"left": -1}', "[]", '{"left": 1505}'):
+        note.write_text(old)
+        if "1505" in old:
+            os.utime(note, (1, 1))
+        [found] = status("colab", torch=False)
+        assert found.facts is not None
+        assert found.facts.idle_left is None
+
+
+@pytest.mark.sshd
 def test_watched_over_one_connection(colab: StartedRuntime, home: Path) -> None:
     """A watcher sees what changes; the machine is logged in to once."""
     log = colab.home / ".colabdev" / "sshd" / "log"
