@@ -1,8 +1,12 @@
 """Google's own CLI, ``colab``: which runtimes it knows, and how it makes one."""
 
+import contextlib
+import os
 import re
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any  # what Popen takes besides
 
 from colabdev.errors import HostUnreachable, InputError, RuntimeGone
 from colabdev.language import tr
@@ -16,6 +20,11 @@ GPUS = ("T4", "L4", "G4", "A100", "H100")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _STATUS = 60.0  # seconds
 _NEW = 600.0
+# Ctrl-C is for us.
+_APART: dict[str, Any] = (
+    {"creationflags": 0x00000200} if os.name == "nt" else {"start_new_session": True}
+)
+_LEFT: list[subprocess.Popen[bytes]] = []  # kept, so that no warning tells of one left running
 
 
 def place(session: str, host_key: str = "") -> Destination:
@@ -54,12 +63,29 @@ def check(there: Destination) -> None:
 def make(there: Destination, gpu: str = "") -> None:
     """Have Google's CLI make the runtime *there*, with a *gpu* of `GPUS` or none.
 
+    Whatever ends our waiting does not end the CLI: half of a `colab new` would leave a runtime that
+    costs, and that the CLI does not know.
+
     Raises:
-        HostUnreachable: Colab gives none.
+        HostUnreachable: Colab gives none, or it takes too long.
     """
-    done = _run(["new", "-s", there.hostname, *(["--gpu", gpu] if gpu else [])], there, _NEW)
-    if done.returncode:
-        raise complaint(there, f"{done.stdout}\n{done.stderr}")
+    words = ["new", "-s", there.hostname, *(["--gpu", gpu] if gpu else [])]
+    with tempfile.TemporaryFile() as said, _started():
+        child = subprocess.Popen(
+            [colab_program(), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            **_APART,
+        )
+        _LEFT.append(child)
+        try:
+            code = child.wait(_NEW)
+        except subprocess.TimeoutExpired as error:
+            raise complaint(there, "timed out") from error
+        said.seek(0)
+        if code:
+            raise complaint(there, said.read().decode(errors="replace"))
 
 
 def exists(there: Destination) -> bool:
@@ -74,19 +100,26 @@ def exists(there: Destination) -> bool:
 def _run(
     words: Sequence[str], there: Destination, limit: float
 ) -> subprocess.CompletedProcess[str]:
+    with _started():
+        try:
+            return subprocess.run(
+                [colab_program(), *words],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+                timeout=limit,
+                **_APART,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise complaint(there, "timed out") from error
+
+
+@contextlib.contextmanager
+def _started() -> Iterator[None]:
     try:
-        return subprocess.run(
-            [colab_program(), *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=limit,
-            start_new_session=True,  # Ctrl-C is for us: half a `colab new` would be lost sight of
-        )
-    except subprocess.TimeoutExpired as error:
-        raise complaint(there, "timed out") from error
+        yield
     except OSError as error:
         raise HostUnreachable(
             tr("Google's CLI does not start: {reason}.", reason=error.strerror or error),

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +37,10 @@ from tests.commands.conftest import Heard
 from tests.remote.keys import fresh_ed25519
 from tests.support import stub_colab
 from tests.support.cli import colabdev
+from tests.support.far import until
 from tests.support.link import end_link
 from tests.support.runtime import StartedRuntime
+from tests.support.terminal import terminal
 
 pytestmark = [
     pytest.mark.sshd,
@@ -207,6 +210,34 @@ def test_each_refusal_has_its_sentence(google: Google) -> None:
         told = [hint for _, hint in heard.warned]
         assert told == (["End it: colab stop -s train"] if "ssh" in answers else [])
     assert Registry().all() == []
+
+
+def test_ctrl_c_leaves_no_runtime_that_nobody_knows(google: Google) -> None:
+    """Google's CLI is not ended in the middle of ``new``; the user hears what it may have made."""
+    google.set(slow=True)
+    with terminal("connect", "--via", "colab", "-s", "train") as screen:
+        screen.until("Making the runtime")
+        until(lambda: bool(google.calls("new")))
+        screen.type("\x03")
+        screen.until("may still make the runtime train")
+        screen.until("colab stop -s train")
+        assert screen.end() == 130
+    (google.folder / "go").touch()
+    until(lambda: google.sessions() == {"train": "NONE"})
+
+
+def test_two_at_once_make_one(google: Google, home: Path) -> None:
+    """The second one waits for the first, and takes what that made."""
+    google.set(slow=True)
+    words = [sys.executable, "-m", "colabdev", "connect", "--via", "colab", "-s", "train"]
+    both = [
+        subprocess.Popen([*words, "--name", name], stderr=subprocess.PIPE) for name in ("a", "b")
+    ]
+    until(lambda: bool(google.calls("new")))
+    (google.folder / "go").touch()
+    said = [each.communicate()[1] for each in both]
+    assert [each.returncode for each in both] == [0, 0], said
+    assert len(google.calls("new")) == 1
 
 
 def test_the_connection_that_has_just_ended_may_hold_the_road(google: Google, heard: Heard) -> None:

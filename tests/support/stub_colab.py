@@ -3,7 +3,8 @@
 Beside it lies ``colab.json``: *sessions*, what it knows by name; *stale*, what ended after it was
 asked about; *port*, where the SSH server of every runtime listens on loopback; *keys*, the
 authorized_keys that ``/colab/ssh`` writes each visitor's key into; *answers*, a command and the
-HTTP status or the words that it fails with. ``colab.log`` has a line for each call and bridge.
+HTTP status or the words that it fails with; *slow*, whether ``new`` waits for a file ``go``.
+``colab.log`` has a line for each call and bridge.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any  # a JSON object of anything
 
@@ -36,7 +38,14 @@ def install(folder: Path, port: int, keys: Path, *sessions: str) -> Path:
     program.write_text(f"#!{sys.executable}\n{Path(__file__).read_text(encoding='utf-8')}")
     program.chmod(0o700)
     known = dict.fromkeys(sessions, "NONE")
-    state = {"sessions": known, "port": port, "keys": str(keys), "answers": {}, "stale": []}
+    state = {
+        "sessions": known,
+        "port": port,
+        "keys": str(keys),
+        "answers": {},
+        "stale": [],
+        "slow": False,
+    }
     (folder / "colab.json").write_text(json.dumps(state))
     (folder / "colab.log").touch()
     return program
@@ -75,6 +84,8 @@ def main(words: list[str]) -> int:
         return 0
     if words[0] == "new":
         print(f"[colab] Creating session '{name}'...")
+        while known["slow"] and not (HERE / "go").exists():
+            time.sleep(0.02)
         gpu = words[words.index("--gpu") + 1] if "--gpu" in words else "NONE"
         state(sessions=known["sessions"] | {name: gpu})
         print("[colab] Session READY.")
