@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar  # what signal.getsignal returns
 
 from colabdev.commands.reporter import Reporter
 from colabdev.jobs.client import cancel
-from colabdev.jobs.job import Dropped, Event, Exited, Job, Output
+from colabdev.jobs.job import DiskFull, Dropped, Event, Exited, Job, Output
 from colabdev.jobs.line import Line
 from colabdev.language import tr
 from colabdev.sync.report import size_text
@@ -83,9 +83,22 @@ class Attention:
         """Pass on what the job tells; what we have to say ourselves waits for the line's end."""
         self._reporter.event(event)
         if isinstance(event, Dropped):
-            lost = f"{size_text(event.size)} of what the job told are gone"
-            hint = "Its log keeps the newest only; give it more room with --log-limit."
-            self.say(lambda: self._reporter.warn(tr("{lost}, the oldest.", lost=lost), hint))
+            lost = size_text(event.size)
+            self.say(
+                lambda: self._reporter.warn(
+                    tr("{lost} of what the job told are gone, the oldest.", lost=lost),
+                    tr("Its log keeps the newest only; give it more room with --log-limit."),
+                )
+            )
+        if isinstance(event, DiskFull):
+            self.say(
+                lambda: self._reporter.warn(
+                    tr(
+                        "The runtime's disk is full: what the job prints waits, and the job with it."
+                    ),
+                    tr("Make room there; then it goes on: colabdev shell"),
+                )
+            )
         if isinstance(event, Output) and event.stream == "stderr" and event.data:
             self._inside = not event.data.endswith(b"\n")
         if isinstance(event, Exited):

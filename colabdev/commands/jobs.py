@@ -13,7 +13,7 @@ from colabdev.commands.sync import remote_root
 from colabdev.commands.target import project_root
 from colabdev.errors import InputError, JobNotFound, RemoteFailure
 from colabdev.jobs import client
-from colabdev.jobs.job import Dropped, Event, Exited, Job, Output
+from colabdev.jobs.job import DiskFull, Dropped, Event, Exited, Job, Output
 from colabdev.jobs.line import RECONNECT_FOR, Line
 from colabdev.jobs.listener import Listener
 from colabdev.language import tr
@@ -94,7 +94,7 @@ def show_logs(
             for position, event in _told(listener, attention):
                 if isinstance(event, Output) and event.offset == place.offset:
                     event = replace(event, data=event.data[place.skip :])
-                if isinstance(event, Output | Dropped):
+                if isinstance(event, Output | Dropped | DiskFull):
                     attention.heard(event)
                 if not follow and position >= place.end:
                     return
@@ -149,8 +149,9 @@ def _sit_out(line: Line, attention: Attention, job: Job) -> None:
     place = line.persist(lambda there: client.find(there, job.id, tail=0))
     with Listener(line, job.id, place.offset) as listener, contextlib.suppress(RemoteFailure):
         # A job that nobody can tell the end of is over as well: the list says it is lost.
-        for _ in _told(listener, attention):
-            pass
+        for _, event in _told(listener, attention):
+            if isinstance(event, DiskFull):
+                attention.heard(event)
 
 
 def _told(listener: Listener, attention: Attention) -> Iterator[tuple[int, Event]]:

@@ -13,7 +13,7 @@ from typing import Self
 
 from colabdev import texts
 from colabdev.errors import JobNotFound, ProtocolError, RemoteFailure
-from colabdev.jobs.job import NOTEBOOK, Dropped, Event, Job, JobSpec
+from colabdev.jobs.job import NOTEBOOK, DiskFull, Dropped, Event, Job, JobSpec
 from colabdev.jobs.wire import Place, read_event, read_job, read_place, unpacked_burst
 from colabdev.language import tr
 from colabdev.remote.frames import Conversation, pack
@@ -213,9 +213,9 @@ class Following(Iterator[tuple[int, Event]]):
                     self._offset += len(pack(kind, body))
                     continue
                 event = read_event(kind, body, self._offset)
-                # What was dropped is not counted by the frame that says so.
-                size = event.size if isinstance(event, Dropped) else len(pack(kind, body))
-                self._offset += size
+                # These two frames are none of the log's; what was dropped is.
+                size = 0 if isinstance(event, DiskFull) else len(pack(kind, body))
+                self._offset += event.size if isinstance(event, Dropped) else size
                 yield self._offset, event
         finally:
             self.close()

@@ -160,6 +160,11 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskFull:
+    """What the job prints cannot be kept there for now: it waits, and so will the job."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """The end: *code* is the job's own, or 128 + N when *signal* N ended it.
 
@@ -178,4 +183,4 @@ class Exited:
         return JobState.FAILED if self.code else JobState.SUCCEEDED
 
 
-Event = Output | Metric | Record | Artifact | GpuSample | Dropped | Exited
+Event = Output | Metric | Record | Artifact | GpuSample | Dropped | DiskFull | Exited

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar  # what the far side says is JSON: a ma
 from colabdev.errors import ProtocolError
 from colabdev.jobs.job import (
     Artifact,
+    DiskFull,
     Dropped,
     Event,
     Exited,
@@ -124,6 +125,8 @@ def read_event(kind: bytes, body: bytes, offset: int) -> Event:
         return _gpu_sample(body)
     if kind == b"d":
         return _dropped(body)
+    if kind == b"w":
+        return DiskFull()
     if kind == b"x":
         return _exited(body)
     raise ProtocolError(tr("The far side sent an event of the unknown kind {kind!r}.", kind=kind))

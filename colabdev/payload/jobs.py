@@ -121,12 +121,14 @@ def start(word: str) -> str:
 def follow(identifier: str, offset: str) -> None:
     """Stream the log from *offset* on until the job has ended or stdin has.
 
-    Frames go as they stand in the log, and a burst of them as one frame ``z``, compressed.
+    Frames go as they stand in the log, and a burst of them as one frame ``z``, compressed. Two are
+    ours: ``d``, how much was dropped where we are, and ``w``, that the disk is full and all waits.
     """
     folder = existing(identifier)
     position = int(offset)
     pace = Pace()
     idle = TICK
+    full = False  # as was said
     with contextlib.closing(Log(os.path.join(folder, "events"))) as log, bell(folder) as rung:
         if not 0 <= position <= log.end():
             raise Failure("offset", f"The log of job {identifier} has no offset {offset}.")
@@ -147,9 +149,11 @@ def follow(identifier: str, offset: str) -> None:
             if ended or size >= CHUNK // 2:
                 continue
             if size:
-                idle = TICK
+                idle, full = TICK, False
                 gone = asker_gone(pace.pause())
             else:
+                if idle == IDLE and not full and (full := no_room(folder)):
+                    send(b"w", b"")
                 gone = asker_gone(idle, *rung)
                 idle = min(1.1 * idle, IDLE)
 
@@ -162,6 +166,12 @@ def tell(frames: bytes) -> None:
             send(b"z", packed)
             return
     write_all(1, frames)
+
+
+def no_room(folder: str) -> bool:
+    """Tell whether nothing more can be written to the disk of *folder*."""
+    room = os.statvfs(folder)
+    return not (room.f_bavail if os.getuid() else room.f_bfree)
 
 
 @contextlib.contextmanager
@@ -193,13 +203,14 @@ def find(identifier: str, tail: str, ago: str) -> None:
     """
     folder = existing(identifier)
     with contextlib.closing(Log(os.path.join(folder, "events"))) as log:
-        end = log.end()
+        end, told = log.end(), log.begin()
         # A mark tells the second in which the frames after it came.
         since = time.time() - float(ago) - 1 if ago else float("-inf")
         begin = None if ago else (log.begin(), 0)
         lines: collections.deque[tuple[int, int]] = collections.deque(maxlen=int(tail or 1))
         fresh = True  # the next byte begins a line
         for at, kind, body in log.frames(end):
+            told = at + HEADER.size + len(body)
             if begin is None and kind == b"t" and float(body) > since:
                 begin = (at, 0)
             if begin is None or not tail or not body or kind not in (b"o", b"e"):
@@ -210,9 +221,10 @@ def find(identifier: str, tail: str, ago: str) -> None:
             fresh = body.endswith(b"\n")
             lines.extend((at, start) for start in starts[: len(starts) - fresh])
         if tail and begin:
-            begin = lines[0] if lines else (end, 0)
-        offset, skip = begin or (end, 0)
-    send(b"p", encode({"offset": offset, "skip": skip, "end": end}))
+            begin = lines[0] if lines else (told, 0)
+        offset, skip = begin or (told, 0)
+    # On a full disk a frame is cut short, and may stay so for long: it is not there yet.
+    send(b"p", encode({"offset": offset, "skip": skip, "end": told}))
 
 
 def list_jobs() -> None:
