@@ -10,6 +10,7 @@ ColabdevError                 1   a sentence (message) and a next step (hint)
     LoginRefused
     ConnectionLost                the only one that is retried
   RuntimeGone                69   the machine answers, but it is not the same machine any more
+    RuntimeForgotten              this computer knows it no more; it may go on all the same
   RemoteError                70   the far side failed
     ProtocolError                 it said something we do not understand
       EndedEarly                  our program there was ended in the middle of what it said
@@ -71,6 +72,10 @@ class ConnectionLost(TransportError):
 
 class RuntimeGone(ColabdevError):
     exit_code = 69
+
+
+class RuntimeForgotten(RuntimeGone):
+    pass
 
 
 class RemoteError(ColabdevError):

@@ -7,7 +7,7 @@ import click
 from colabdev.cli.amounts import DURATION, pull_anyway_option, pull_limit_option, reconnect_option
 from colabdev.cli.console import Console
 from colabdev.cli.options import job_ids, json_option, on_option, pass_console
-from colabdev.language import tr
+from colabdev.language import tr, tr_n
 
 if TYPE_CHECKING:
     from colabdev.jobs.job import Job
@@ -35,7 +35,7 @@ def jobs(context: click.Context, console: Console, alias: str | None) -> None:
 
     with console.step(tr("Asking the runtime")):
         found = list_jobs(alias)
-    _show(console, found, "No job has run there yet. Start one: colabdev run SCRIPT")
+    _show(console, found, tr("No job has run there yet. Start one: colabdev run SCRIPT"))
 
 
 @jobs.command()
@@ -63,7 +63,10 @@ def prune(console: Console, ago: float, alias: str | None) -> None:
 
     with console.step(tr("Asking the runtime")):
         gone = prune_jobs(ago, on=alias)
-    console.result(gone, f"Removed the records of {len(gone)} jobs." if gone else "")
+    text = tr_n(
+        "Removed the records of {count} job.", "Removed the records of {count} jobs.", len(gone)
+    )
+    console.result(gone, text if gone else "")
     if not gone:
         console.done(tr("No job ended so long ago."))
 
@@ -79,7 +82,9 @@ def _show(console: Console, found: "list[Job]", empty: str) -> None:
             {
                 "id": job.id,
                 "name": job.name,
-                "state": f"{job.state.value} (still runs)" if job.orphaned else job.state.value,
+                "state": tr("{state} (still runs)", state=job.state.value)
+                if job.orphaned
+                else job.state.value,
                 "code": job.exit_code,
                 "created": moment(job.created),
             }
@@ -146,11 +151,12 @@ def cancel(console: Console, job: str, alias: str | None) -> None:
     from colabdev.commands.jobs import cancel_job
 
     asked = cancel_job(job, on=alias)
-    state = asked.state.value
-    text = (
-        f"Job {asked.id} has ended: {state}." if asked.state.ended else f"Asked {asked.id} to stop."
+    console.result(
+        asked,
+        tr("Job {id} has ended: {state}.", id=asked.id, state=asked.state.value)
+        if asked.state.ended
+        else tr("Asked {id} to stop.", id=asked.id),
     )
-    console.result(asked, text)
 
 
 @click.command()

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, Self, TypeVar  # what signal.getsignal returns
 
 from colabdev.commands.reporter import Reporter
+from colabdev.commands.typed import typed
 from colabdev.jobs.client import cancel
 from colabdev.jobs.job import DiskFull, Dropped, Event, Exited, Job, Output
 from colabdev.jobs.line import Line
@@ -64,9 +65,13 @@ class Attention:
         """
         if self._pressed and not self._warned:
             self._warned = True
+            cancelling = typed("cancel", self._line.runtime, job.id if job else "last")
             self._reporter.warn(
                 tr("The job is asked to stop."),
-                tr("Ctrl-C again leaves it running; colabdev cancel ends it in any case."),
+                tr(
+                    "Ctrl-C again leaves it running. To end it in any case: {cancelling}",
+                    cancelling=cancelling,
+                ),
             )
         if self._pressed and job and not self._asked:
             # Beside, so that a second Ctrl-C counts even when the line is dead.
@@ -83,27 +88,26 @@ class Attention:
         """Pass on what the job tells; what we have to say ourselves waits for the line's end."""
         self._reporter.event(event)
         if isinstance(event, Dropped):
-            lost = size_text(event.size)
-            self.say(
-                lambda: self._reporter.warn(
-                    tr("{lost} of what the job told are gone, the oldest.", lost=lost),
-                    tr("Its log keeps the newest only; give it more room with --log-limit."),
-                )
-            )
+            self._say_dropped(event)
         if isinstance(event, DiskFull):
-            self.say(
-                lambda: self._reporter.warn(
-                    tr(
-                        "The runtime's disk is full: what the job prints waits, and the job with it."
-                    ),
-                    tr("Make room there; then it goes on: colabdev shell"),
-                )
-            )
+            self._say_full()
         if isinstance(event, Output) and event.stream == "stderr" and event.data:
             self._inside = not event.data.endswith(b"\n")
         if isinstance(event, Exited):
             self._inside = False
         self.say()
+
+    def _say_dropped(self, event: Dropped) -> None:
+        lost = size_text(event.size)
+        text = tr("{lost} of what the job told are gone, the oldest.", lost=lost)
+        hint = tr("Its log keeps the newest only; give it more room with --log-limit.")
+        self.say(lambda: self._reporter.warn(text, hint))
+
+    def _say_full(self) -> None:
+        text = tr("The runtime's disk is full: what the job prints waits, and the job with it.")
+        shell = typed("shell", self._line.runtime)
+        hint = tr("Make room there; then it goes on: {shell}", shell=shell)
+        self.say(lambda: self._reporter.warn(text, hint))
 
     def _watch_line(self) -> None:
         since = self._line.broken_since
@@ -113,15 +117,16 @@ class Attention:
             self._reconnecting = None
             self.say(lambda: self._reporter.done(tr("Connected to {alias} again.", alias=alias)))
         elif since and not self._reconnecting and time.time() - since > _BLIP:
-            begun = f"reconnecting since {time.strftime('%H:%M:%S', time.localtime(since))}"
-            self.say(
-                lambda: self._reporter.warn(
-                    tr("The connection to {alias} broke; {begun}.", alias=alias, begun=begun),
-                    tr("The job goes on meanwhile."),
-                )
+            clock = time.strftime("%H:%M:%S", time.localtime(since))
+            text = tr(
+                "The connection to {alias} broke; reconnecting since {clock}.",
+                alias=alias,
+                clock=clock,
             )
+            self.say(lambda: self._reporter.warn(text, tr("The job goes on meanwhile.")))
+            step = tr("{alias}: reconnecting since {clock}", alias=alias, clock=clock)
             self._reconnecting = contextlib.ExitStack()
-            self._reconnecting.enter_context(self._reporter.step(f"{alias}: {begun}"))
+            self._reconnecting.enter_context(self._reporter.step(step))
 
     def say(self, *words: Callable[[], None]) -> None:
         """Call *words* as soon as the job's stderr is not in the middle of a line."""

@@ -11,6 +11,7 @@ from colabdev.errors import ColabdevError, RemoteFailure, SyncError
 from colabdev.jobs.fetching import Fetching, Version
 from colabdev.jobs.job import Artifact, Job
 from colabdev.jobs.line import Line
+from colabdev.language import tr
 from colabdev.payload import replica as wire
 from colabdev.remote.transport import Transport
 from colabdev.remote.usage import METERED, this_month
@@ -60,7 +61,7 @@ class Bringer:
         try:
             return self._bring(artifact)
         except wire.Failure as error:
-            raise NotBrought("it did not arrive as it was sent") from error
+            raise NotBrought(tr("it did not arrive as it was sent")) from error
         except OSError as error:
             raise NotBrought(f"{error.strerror or error}") from error
         except ColabdevError as error:
@@ -82,7 +83,7 @@ class Bringer:
                 self._remember(artifact)
                 return artifact
             if here is None or here not in self._known(artifact.path):
-                raise NotBrought("a file of that name was made or changed on this computer")
+                raise NotBrought(tr("a file of that name was made or changed on this computer"))
         with contextlib.closing(wire.Stage(str(self._project))) as stage:
             for parent in reversed(PurePosixPath(artifact.path).parents[:-1]):
                 if not (self._project / parent).is_dir():
@@ -116,12 +117,18 @@ class Bringer:
 
     def _check_size(self, size: int) -> None:
         if size > self._limit:
-            raise NotBrought(f"it has {size_text(size)}, more than --pull-limit allows")
+            raise NotBrought(
+                tr("it has {size}, more than --pull-limit allows", size=size_text(size))
+            )
         there = self._line.runtime.destination
         if self._month and there and there.via in METERED and size > (left := self._month.left()):
             raise NotBrought(
-                f"it has {size_text(size)}, and of ngrok's free month some {size_text(left)} are "
-                "left, by an estimate; --pull-anyway brings it"
+                tr(
+                    "it has {size}, and of ngrok's free month some {left} are left, by an "
+                    "estimate; --pull-anyway brings it",
+                    size=size_text(size),
+                    left=size_text(left),
+                )
             )
 
     def _row(self, path: str) -> wire.Row | None:
@@ -178,14 +185,14 @@ class _Download:
                 self._end(fetching.version, fetching.digest)
         except RemoteFailure as failure:
             if failure.kind == "changed":
-                raise Superseded("it changed there while it was brought") from failure
+                raise Superseded(tr("it changed there while it was brought")) from failure
             raise
 
     def _begin(self, version: Version) -> None:
         if self.version and version.name == self.version.name and version.offset == self._size:
             return
         if version.offset:
-            raise Superseded("it changed there while it was brought")
+            raise Superseded(tr("it changed there while it was brought"))
         if self.version:
             self._stage.take(b"f", b"")  # what came of another version is taken back
         self._check_size(version.size)
@@ -198,7 +205,7 @@ class _Download:
         self._stage.take(b"f", digest)
         self.digest = digest.hex()
         if self.digest != self._artifact.digest and not version.whole:
-            raise Superseded("it is another one there by now")
+            raise Superseded(tr("it is another one there by now"))
 
 
 class _Month:

@@ -8,19 +8,22 @@ from colabdev.commands.attention import TICK, Attention, beside
 from colabdev.commands.hardware import known_hardware, remember_hardware
 from colabdev.commands.pull import Harvest, PullOptions
 from colabdev.commands.reporter import Reporter
+from colabdev.commands.typed import typed
 from colabdev.errors import (
     ColabdevError,
     ConnectionLost,
     ProtocolError,
     RemoteFailure,
+    RuntimeForgotten,
     RuntimeGone,
 )
 from colabdev.jobs.job import Artifact, Exited, Job, JobState
 from colabdev.jobs.line import Line
 from colabdev.jobs.listener import Listener
-from colabdev.language import tr
+from colabdev.language import tr, tr_n
 from colabdev.remote.host import host_facts
-from colabdev.results.run import RunState
+from colabdev.remote.runtime import Runtime
+from colabdev.results.run import Run, RunState
 from colabdev.results.store import Results
 
 LEFT_RUNNING = 130
@@ -67,22 +70,26 @@ def attend(
     known = known_hardware(line.runtime)
     if known:
         results.describe(job.id, known)
+    files = Harvest(line, job, pull, reporter, attention)
     hardware = None if known else beside(lambda: _record_hardware(line, job, results.path))
     try:
-        with (
-            listener or Listener(line, job.id) as heard,
-            Harvest(line, job, pull, reporter, attention) as files,
-        ):
+        with listener or Listener(line, job.id) as heard, files:
             end = _listen(heard, attention, job, results, files)
     except (ConnectionLost, ProtocolError) as error:
-        raise type(error)(error.message, way_back(job.id)) from error
-    except (RemoteFailure, RuntimeGone) as error:
-        if isinstance(error, RuntimeGone) or error.kind == "lost":
+        raise type(error)(error.message, way_back(line.runtime, job.id)) from error
+    except RuntimeForgotten as error:
+        hint = f"{error.hint} {way_back(line.runtime, job.id)}"
+        raise RuntimeForgotten(error.message, hint) from error
+    except RuntimeGone as error:
+        results.finish(job.id, RunState.LOST, None)
+        raise RuntimeGone(error.message, _kept(results.run(job.id), files)) from error
+    except RemoteFailure as error:
+        if error.kind == "lost":
             results.finish(job.id, RunState.LOST, None)
         raise
     if end is None:
         results.finish(job.id, RunState.DETACHED, None)
-        reporter.warn(tr("The job was left running."), way_back(job.id))
+        reporter.warn(tr("The job was left running."), way_back(line.runtime, job.id))
         return RunOutcome(job.id, replace(job, state=JobState.RUNNING), LEFT_RUNNING)
     results.finish(job.id, end.state, end.code, seconds=end.seconds)
     if hardware:
@@ -90,9 +97,26 @@ def attend(
     return RunOutcome(job.id, replace(job, state=end.state, exit_code=end.code), end.code)
 
 
-def way_back(job_id: str) -> str:
+def way_back(runtime: Runtime, job_id: str) -> str:
     """Return the next step of one who lost sight of a job."""
-    return f"The job goes on; listen to it again: colabdev attach {job_id}"
+    attaching = typed("attach", runtime, job_id)
+    return tr("The job goes on; listen to it again: {attaching}", attaching=attaching)
+
+
+def _kept(run: Run, files: Harvest) -> str:
+    """Say what is on this computer of a job whose machine is gone, and what is not."""
+    kept = [tr("its output up to there")]
+    if count := len(run.metrics):
+        kept.append(tr_n("{count} measurement", "{count} measurements", count))
+    kept += sorted(files.brought)
+    text = tr(
+        "Kept here: {kept}. See: colabdev results show {id}",
+        kept=", ".join(kept),
+        id=run.id,
+    )
+    if lost := sorted(files.missing):
+        text += " " + tr("Not brought any more: {lost}.", lost=", ".join(lost))
+    return text
 
 
 def _listen(

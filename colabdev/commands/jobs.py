@@ -192,10 +192,10 @@ def find_job(transport: Transport, which: str) -> Job:
         return begun[0]
     if begun:
         raise InputError(
-            tr("More than one job has an id that begins with {which!a}.", which=which),
+            tr("More than one job has an id that begins with {which!r}.", which=which),
             tr("Say which one: {value}", value=", ".join(job.id for job in begun[:9])),
         )
     raise JobNotFound(
-        tr("There is no job {which!a} on this runtime.", which=which),
+        tr("There is no job {which!r} on this runtime.", which=which),
         tr("List them: colabdev jobs"),
     )

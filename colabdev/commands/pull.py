@@ -12,6 +12,7 @@ from typing import Self
 from colabdev.commands.attention import TICK, Attention
 from colabdev.commands.bringing import Bringer, NotBrought, Superseded
 from colabdev.commands.reporter import Reporter
+from colabdev.commands.typed import typed
 from colabdev.jobs.job import Artifact, Job
 from colabdev.jobs.line import Line
 from colabdev.language import tr
@@ -46,7 +47,7 @@ class PullOptions:
 class Harvest:
     """The results of *job* as they are told of: brought, and named to the user once they are here.
 
-    Without a project to bring them to they are counted.
+    Without a project to bring them to they are counted. *brought* and *missing* are paths.
     """
 
     def __init__(
@@ -58,11 +59,14 @@ class Harvest:
         self._reporter = reporter
         self._attention = attention
         self._pull: Pull | None = None
+        self.brought: set[str] = set()
+        self.missing: set[str] = set()  # told of, and not here
         self._homeless = 0
         self._said: dict[str, float] = {}  # when each file was named last
 
     def want(self, artifact: Artifact) -> None:
         """Bring *artifact* as soon as those before it have come."""
+        self.missing.add(artifact.path)
         project = self._options.project
         if project is None:
             self._homeless += 1
@@ -82,7 +86,7 @@ class Harvest:
         if self._pull and self._pull.finish():
             with self._reporter.step(tr("Bringing back the last results")) as step:
                 while (left := self._pull.left) and not self._attention.left:
-                    step.say(f"Bringing back the last results ({left} left)")
+                    step.say(tr("Bringing back the last results ({left} left)", left=left))
                     time.sleep(TICK)
                     self._attention.look(self._job)
                     self.look()
@@ -92,8 +96,8 @@ class Harvest:
                 lambda: self._reporter.warn(
                     tr("The job's results stay on the runtime, in {cwd}.", cwd=self._job.cwd),
                     tr(
-                        "In the project's folder here, this brings them: colabdev attach {id}",
-                        id=self._job.id,
+                        "In the project's folder here, this brings them: {attaching}",
+                        attaching=typed("attach", self._line.runtime, self._job.id),
                     ),
                 )
             )
@@ -112,14 +116,21 @@ class Harvest:
     def _tell(self, arrival: Arrival) -> None:
         artifact, say = arrival.artifact, self._attention.say
         if arrival.trouble:
-            text = f"{artifact.path} was not brought back: {arrival.trouble}."
+            text = tr(
+                "{path} was not brought back: {trouble}.",
+                path=artifact.path,
+                trouble=arrival.trouble,
+            )
             say(lambda: self._reporter.warn(text, arrival.hint))
             return
+        self.brought.add(artifact.path)
+        self.missing.discard(artifact.path)
         self._attention.heard(artifact)
         now = time.monotonic()
         if now - self._said.get(artifact.path, float("-inf")) > _SAID_AGAIN:
             self._said[artifact.path] = now
-            text = f"Brought back {artifact.path} ({size_text(artifact.size)})."
+            size = size_text(artifact.size)
+            text = tr("Brought back {path} ({size}).", path=artifact.path, size=size)
             say(lambda: self._reporter.done(text))
 
 
@@ -238,5 +249,5 @@ class Pull:
                 self._stale[artifact.path] = arrival
 
     def _failed(self, artifact: Artifact, error: NotBrought) -> Arrival:
-        there = f"It stays on the runtime: {self._job.cwd}/{artifact.path}"
-        return Arrival(artifact, str(error), there)
+        place = f"{self._job.cwd}/{artifact.path}"
+        return Arrival(artifact, str(error), tr("It stays on the runtime: {place}", place=place))

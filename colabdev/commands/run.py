@@ -11,6 +11,7 @@ from colabdev.commands.pull import PULL_LIMIT, PullOptions
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.sync import remote_root, sync_project
 from colabdev.commands.target import Target
+from colabdev.commands.typed import typed
 from colabdev.errors import ConnectionLost
 from colabdev.jobs.client import asking, new_job_id, start
 from colabdev.jobs.job import LOG_LIMIT, Job, JobSpec, JobState
@@ -121,7 +122,9 @@ def follow_job(
         listener = None if detach else stack.enter_context(Listener(line, spec.id, spec=spec))
         job = _submitted(line, attention, spec, listener)
         if job is None:
-            reporter.warn(tr("It was left before it was known to have started."), way_back(spec.id))
+            reporter.warn(
+                tr("It was left before it was known to have started."), way_back(runtime, spec.id)
+            )
             unknown = Job(spec.id, spec.name, spec.command, JobState.PENDING, time.time())
             return RunOutcome(spec.id, unknown, LEFT_RUNNING)
         results.begin(
@@ -129,7 +132,9 @@ def follow_job(
         )
         if listener is None:
             results.finish(job.id, RunState.DETACHED, None)
-            reporter.done(tr("Job {id} runs. Listen to it: colabdev attach {id}", id=job.id))
+            attaching = typed("attach", runtime, job.id)
+            text = tr("Job {id} runs. Listen to it: {attaching}", id=job.id, attaching=attaching)
+            reporter.done(text)
             return RunOutcome(job.id, job, 0)
         return attend(
             line,
@@ -154,6 +159,7 @@ def _submitted(
                 return job
             attention.look()
     except ConnectionLost as error:
-        hint = f"The job may have started all the same: colabdev attach {spec.id}"
+        attaching = typed("attach", line.runtime, spec.id)
+        hint = tr("The job may have started all the same: {attaching}", attaching=attaching)
         raise ConnectionLost(error.message, hint) from error
     return None

@@ -42,13 +42,13 @@ def script_target(script: str, arguments: Sequence[str] = (), *, name: str = "")
     path = Path(script).parent.resolve() / Path(script).name
     if not path.is_file():
         raise InputError(
-            tr("There is no file {script!a}.", script=script),
+            tr("There is no file {script!r}.", script=script),
             tr("To run a command instead of a script: colabdev run -- {script}", script=script),
         )
     suffix = path.suffix.lower()
     if suffix not in (".py", ".ipynb"):
         raise InputError(
-            tr("{script!a} is neither a Python file nor a notebook.", script=script),
+            tr("{script!r} is neither a Python file nor a notebook.", script=script),
             tr("Run it as a command: colabdev run -- ./{script}", script=script),
         )
     project = project_root(path.parent)
@@ -56,7 +56,7 @@ def script_target(script: str, arguments: Sequence[str] = (), *, name: str = "")
     if is_ignored(project, inside):
         raise InputError(
             tr(
-                "{script!a} is left out of every sync by .gitignore, .colabdevignore or a default.",
+                "{script!r} is left out of every sync by .gitignore, .colabdevignore or a default.",
                 script=script,
             ),
             tr("Take it back with a line that begins with '!' in .colabdevignore, or move it."),
@@ -86,7 +86,7 @@ def module_target(module: str, arguments: Sequence[str] = (), *, name: str = "")
     """
     if not all(part.isidentifier() for part in module.split(".")):
         raise InputError(
-            tr("{module!a} is no module's name.", module=module),
+            tr("{module!r} is no module's name.", module=module),
             tr("Write it with dots: colabdev run -m package.train"),
         )
     project = project_root(Path.cwd().resolve())
@@ -104,7 +104,7 @@ def environment(words: Sequence[str]) -> dict[str, str]:
         name, given, value = word.partition("=")
         if not _VARIABLE.fullmatch(name):
             raise InputError(
-                tr("{name!a} is no name of a variable.", name=name),
+                tr("{name!r} is no name of a variable.", name=name),
                 tr("Write --env NAME=VALUE, or --env NAME."),
             )
         if name.startswith("COLABDEV_"):
@@ -139,7 +139,7 @@ def wanted_results(project: Path, patterns: Sequence[str]) -> tuple[str, ...]:
     for one in wanted:
         if not one or one.startswith("/") or ".." in one.split("/") or "\\" in one:
             raise InputError(
-                tr("The pattern {one!a} names nothing inside of the project.", one=one),
+                tr("The pattern {one!r} names nothing inside of the project.", one=one),
                 tr("Write it from the project's folder on, with '/': --pull 'checkpoints/*.pt'"),
             )
     return tuple(wanted)

@@ -12,6 +12,7 @@ from colabdev.errors import (
     HostUnreachable,
     InputError,
     LoginRefused,
+    RuntimeForgotten,
     RuntimeGone,
     TransportError,
 )
@@ -130,9 +131,16 @@ class Line:
             spent += min(time.monotonic() - begun, _LONGEST_ROUND)
             if spent > self._patience:
                 break
+        alias, minutes = self.runtime.alias, _minutes(self._patience)
         raise ConnectionLost(
-            f"{self.runtime.alias} did not come back within {_minutes(self._patience)}"
-            + (f": {error.message}" if error else ".")
+            tr(
+                "{alias} did not come back within {minutes}: {message}",
+                alias=alias,
+                minutes=minutes,
+                message=error.message,
+            )
+            if error
+            else tr("{alias} did not come back within {minutes}.", alias=alias, minutes=minutes)
         ) from error
 
     def _wait(self, pause: float) -> None:
@@ -149,9 +157,9 @@ class Line:
         try:
             known = Registry().get(alias)
         except InputError as error:
-            raise RuntimeGone(
+            raise RuntimeForgotten(
                 tr("The runtime {alias} was forgotten while its job was listened to.", alias=alias),
-                tr("Connect to it again with the string that its cell prints."),
+                tr("The job goes on. Connect again with the string that the cell prints."),
             ) from error
         if known.boot_id != self.runtime.boot_id:
             raise _gone(alias)
@@ -202,4 +210,6 @@ def _gone(alias: str) -> RuntimeGone:
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+    if seconds >= 120:
+        return tr("{number} minutes", number=round(seconds / 60))
+    return tr("{number} seconds", number=round(seconds))

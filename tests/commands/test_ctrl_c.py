@@ -58,7 +58,7 @@ def test_a_second_one_leaves_the_job_running(command: str) -> None:
         screen.type(CTRL_C)
         assert screen.end() == 130
     (job,) = list_jobs("here")
-    assert f"colabdev attach {job.id}" in screen.screen
+    assert f"colabdev attach --on here {job.id}" in screen.screen
     assert job.state is JobState.RUNNING
 
 

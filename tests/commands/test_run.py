@@ -202,7 +202,7 @@ def test_a_detached_job_is_found_and_listened_to_again(project: Path, home: Path
     target = script_target("act.py", ("measure", str(gate)), name="my job")
     left = run_target(target, reporter, on="here", detach=True)
     assert left.code == 0
-    assert left.run_id in reporter.told[-1]
+    assert reporter.told[-1].endswith(f"colabdev attach --on here {left.run_id}")
     assert reporter.events == []
     with Results() as results:
         assert results.run(left.run_id).state is RunState.DETACHED
@@ -354,7 +354,7 @@ def test_a_second_ctrl_c_leaves_the_job_running(project: Path) -> None:
     (job,) = list_jobs("here")
     assert driver.returncode == 130
     assert rest == "running\n"
-    assert f"colabdev attach {job.id}" in messages
+    assert f"colabdev attach --on here {job.id}" in messages
     assert job.state is JobState.RUNNING
     with Results() as results:
         assert results.run("last").state is RunState.DETACHED

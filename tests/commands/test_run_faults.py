@@ -16,11 +16,12 @@ import pytest
 
 from colabdev import paths
 from colabdev.commands.connect import connect
+from colabdev.commands.pull import PullOptions
 from colabdev.commands.reporter import Progress, Silent
 from colabdev.commands.run import follow_job
-from colabdev.errors import ConnectionLost, EndedEarly, RuntimeGone
+from colabdev.errors import ConnectionLost, EndedEarly, RuntimeForgotten, RuntimeGone
 from colabdev.jobs.client import cancel, jobs, new_job_id
-from colabdev.jobs.job import Event, Exited, JobSpec, JobState, Output
+from colabdev.jobs.job import Artifact, Event, Exited, JobSpec, JobState, Output
 from colabdev.jobs.line import Line
 from colabdev.jobs.listener import Listener
 from colabdev.remote.destination import parse_connect_string
@@ -381,10 +382,68 @@ def test_another_life_of_the_machine_means_lost(road: Road, home: Path) -> None:
     with reach(runtime) as transport, pytest.raises(RuntimeGone) as caught:
         follow_job(transport, job, kind="run", runtime=runtime, reporter=reporter)
     assert caught.value.exit_code == 69
+    assert "its output up to there, 1 measurement." in caught.value.hint
+    assert f"colabdev results show {job.id}" in caught.value.hint
     with Results() as results:
         run = results.run(job.id)
     assert run.state is RunState.LOST
     assert [row.value for row in run.metrics] == [1.0]
+
+
+def test_what_was_saved_of_a_lost_job_is_said(road: Road, home: Path) -> None:
+    """The file that came is named as kept, one that was too large for us as not brought."""
+    project, there = home / "project", home / "there"
+    for folder in (project, there):
+        folder.mkdir()
+    runtime = road.runtime
+    script = (
+        "seq 9999 > b.new; mv b.new b.csv; while [ ! -e go ]; do sleep .02; done;"
+        " echo 1 > a.new; mv a.new a.csv; sleep 30"
+    )
+    job = JobSpec(new_job_id(), ("sh", "-c", script), str(there), "makes", pull=("*.csv",))
+
+    def replaced(event: Event) -> None:
+        if isinstance(event, Artifact):
+            Registry().put(replace(runtime, boot_id="0" * 32))
+            road.relay.cut()
+
+    reporter = Noting(replaced)
+
+    def go_on() -> None:
+        until(lambda: any("b.csv was not brought" in text for text in reporter.told))
+        (there / "go").touch()
+
+    with reach(runtime) as transport, pytest.raises(RuntimeGone) as caught, _beside(go_on):
+        follow_job(
+            transport,
+            job,
+            kind="run",
+            runtime=runtime,
+            reporter=reporter,
+            pull=PullOptions(project, limit=1000),
+        )
+    assert "its output up to there, a.csv." in caught.value.hint
+    assert "Not brought any more: b.csv." in caught.value.hint
+    assert (project / "a.csv").read_text() == "1\n"
+
+
+def test_a_forgotten_runtime_has_not_lost_its_job(road: Road, home: Path) -> None:
+    """disconnect in another terminal: 69, and the record says that nobody listens, not lost."""
+    gate = home / "gate"
+    runtime = road.runtime
+
+    def forget(_: Event) -> None:
+        Registry().forget("colab")
+        road.relay.cut()
+
+    job = spec("gate", str(gate))
+    with reach(runtime) as transport, pytest.raises(RuntimeForgotten) as caught:
+        follow_job(transport, job, kind="run", runtime=runtime, reporter=Noting(forget))
+    assert caught.value.exit_code == 69
+    assert f"colabdev attach --on colab {job.id}" in caught.value.hint
+    gate.touch()
+    with Results() as results:
+        assert results.run(job.id).state is RunState.INTERRUPTED
 
 
 def test_a_stalled_line_is_noticed_and_replaced(road: Road, home: Path) -> None:

@@ -108,7 +108,7 @@ def test_records_are_cleared_away(project: Path) -> None:
     _run(project, "--", "true")
     assert colabdev("jobs", "prune", "--on", "here").stdout == b""
     done = colabdev("jobs", "prune", "--on", "here", "--older-than", "0")
-    assert b"1 jobs" in done.stdout
+    assert b"1 job." in done.stdout
     assert json_lines(colabdev("jobs", "--on", "here", "--json"))[0]["data"] == []
 
 
