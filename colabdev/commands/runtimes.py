@@ -13,7 +13,7 @@ def runtimes() -> list[dict[str, object]]:
 
     *default* is the one that a command without ``--on`` means.
     """
-    found = status(torch=False)
+    found = status()
     if not found:
         return []
     default = Registry().get(None).alias

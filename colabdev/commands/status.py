@@ -70,7 +70,7 @@ class Status:
         return {name: value or "-" for name, value in row.items()}
 
 
-def status(alias: str | None = None, *, torch: bool = True) -> list[Status]:
+def status(alias: str | None = None) -> list[Status]:
     """Look at the runtime *alias*, or at all for None, the one connected last first.
 
     A runtime that does not answer is a finding, not an error. All are asked at the same time.
@@ -82,11 +82,11 @@ def status(alias: str | None = None, *, torch: bool = True) -> list[Status]:
     if not runtimes:
         return []
     with concurrent.futures.ThreadPoolExecutor(min(_AT_ONCE, len(runtimes))) as pool:
-        return list(pool.map(lambda runtime: _look(runtime, torch=torch), runtimes))
+        return list(pool.map(_look, runtimes))
 
 
 def watch(alias: str | None, every: float) -> Generator[list[Status], None, None]:
-    """Yield what `status` returns without torch, *every* so many seconds, until it is closed.
+    """Yield what `status` returns, *every* so many seconds, until it is closed.
 
     Each runtime is asked once and tells on its own from then on; one that does not answer is
     dialled again after half a minute, for ngrok counts connections.
@@ -111,10 +111,10 @@ def _chosen(alias: str | None) -> list[Runtime]:
     return registry.all() if alias is None else [registry.get(alias)]
 
 
-def _look(runtime: Runtime, *, torch: bool) -> Status:
+def _look(runtime: Runtime) -> Status:
     try:
         with reach(runtime) as transport:
-            return _judged(runtime, host_facts(transport, runtime.root, torch=torch))
+            return _judged(runtime, host_facts(transport, runtime.root, torch=False))
     except ColabdevError as error:
         return _failed(runtime, error)
 

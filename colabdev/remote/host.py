@@ -36,11 +36,11 @@ class Gpu:
 class HostFacts:
     """A machine in figures: *memory* and *disk_free* in bytes, ``""`` or None for unknown.
 
-    *torch*, *cuda* (whether torch can use a GPU) and *cuda_version* are unknown when torch is not
-    there, was not asked, or did not answer in time. *uptime* is in seconds, *logins* how many SSH
-    connections the cell's server holds, *jobs* the ids of those that run; *colab* whether it is one
-    of Colab's machines; then *left_estimate* guesses the seconds until Colab ends it, which it
-    tells nobody. *idle_left* are the seconds without use after which its cell gives it back.
+    *torch* is its version. *cuda* (whether it can use a GPU) and *cuda_version* are unknown when
+    that was not asked; what was asked and did not answer in time is unknown altogether. *uptime* is
+    in seconds, *logins* how many SSH connections the cell's server holds, *jobs* the ids of those
+    that run; *colab* whether it is one of Colab's machines; then *left_estimate* guesses in seconds
+    when Colab ends it, which it tells nobody.
     """
 
     hostname: str

@@ -149,7 +149,7 @@ def test_no_dial_makes_a_runtime(google: Google, heard: Heard, links: None) -> N
     with pytest.raises(RuntimeGone) as caught, reach(Registry().get("colab")) as transport:
         run(transport, ["true"])
     assert "--via colab -s train" in caught.value.hint
-    [found] = status("colab", torch=False)
+    [found] = status("colab")
     assert (found.state, found.hint) == (State.GONE, caught.value.hint)
     done = subprocess.run(
         ["ssh", "-F", paths.ssh_config_file(), "-oBatchMode=yes", "colab", "true"],

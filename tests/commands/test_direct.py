@@ -47,7 +47,7 @@ def test_asked_and_confirmed(lab: StartedRuntime, heard: Heard) -> None:
     runtime = connection.runtime
     record = json.loads((lab.home / ".colabdev" / "runtime.json").read_text())
     assert (runtime.boot_id, runtime.root) == (record["boot_id"], str(lab.home / "content"))
-    [found] = status("lab", torch=False)
+    [found] = status("lab")
     assert found.state == State.UP
     done = colabdev("connect", "--direct", place, "--name", "lab", "--host-key", shown)
     assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ def test_up_gone_and_unreachable_side_by_side(
         record = renewed.home / ".colabdev" / "runtime.json"
         record.write_text(json.dumps({**json.loads(record.read_text()), "boot_id": "f" * 32}))
         connect(machine.connect_string, "colab", heard)
-        found = {one.runtime.alias: one for one in status(torch=False)}
+        found = {one.runtime.alias: one for one in status()}
     assert list(found) == ["colab", "renewed", "stopped"]
     assert found["colab"].state == State.UP
     assert found["colab"].facts is not None
@@ -77,13 +77,13 @@ def colab(home: Path, heard: Heard) -> Iterator[StartedRuntime]:
 def test_what_goes_on_there(colab: StartedRuntime, home: Path) -> None:
     """Logins, running jobs, GPU, disk and uptime are those of the machine."""
     there = parse_connect_string(colab.connect_string).destination
-    facts = status("colab", torch=False)[0].facts
+    facts = status("colab")[0].facts
     assert facts is not None
     assert (facts.logins, facts.jobs) == (1, ())
     job = spec("gate", str(home / "never"))
     with SSHTransport.connect(there, paths.key_file()) as transport:
         start(transport, job)
-        [found] = status("colab", torch=False)
+        [found] = status("colab")
         cancel(transport, job.id, "KILL")
         until(lambda: all(each.state.ended for each in jobs(transport)))
     assert found.facts is not None
@@ -94,13 +94,13 @@ def test_what_goes_on_there(colab: StartedRuntime, home: Path) -> None:
     assert (row["logins"], row["jobs"], row["gpu_use"]) == ("2", "1", "37 %")
     assert row["gpu_memory"] == "1.5 of 15.0 GiB"
     assert row["left"] == "-", "this is none of Colab's machines"
-    assert status("colab", torch=False)[0].activity()["jobs"] == "0"
+    assert status("colab")[0].activity()["jobs"] == "0"
 
 
 def test_what_colab_leaves_is_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a Colab VM twelve hours less the uptime are left, and it is called an estimate."""
     monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab_20261101")
-    facts = status("here", torch=False)[0].facts
+    facts = status("here")[0].facts
     assert facts is not None
     assert facts.uptime is not None
     assert facts.left_estimate == max(0.0, 12 * 3600 - facts.uptime)
@@ -121,7 +121,7 @@ def test_when_an_idle_vm_is_given_back(colab: StartedRuntime) -> None:
         note.write_text(old)
         if "1505" in old:
             os.utime(note, (1, 1))
-        [found] = status("colab", torch=False)
+        [found] = status("colab")
         assert found.facts is not None
         assert found.facts.idle_left is None
 
@@ -195,7 +195,7 @@ def test_watched_by_a_program(colab: StartedRuntime) -> None:
 
 def test_here() -> None:
     """This machine is asked like any other, without a login."""
-    [one] = status("here", torch=False)
+    [one] = status("here")
     assert one.state == State.UP
     assert one.row()["address"] == "this machine"
 
