@@ -51,7 +51,7 @@ def check_not_emptied(
         SyncHalted: most often a disk is not mounted, or a wrong folder was named.
     """
     name = shown(str(project))
-    if archived and not local.entries:
+    if archived and not local.entries and mode is not Mode.PULL:
         raise SyncHalted(
             tr(
                 "Nothing is left to sync in {name}, which had {archived} entries.",
@@ -59,8 +59,8 @@ def check_not_emptied(
                 archived=archived,
             ),
             tr(
-                "Is a disk not mounted, or a rule too wide? If all is meant to be gone, "
-                "remove the .colabdev folder too."
+                "Is a disk not mounted, or a rule too wide? To fetch it all again: colabdev sync "
+                "--mode pull. If all is meant to be gone, remove the .colabdev folder too."
             ),
         )
     if archived and not remote.entries and mode in (Mode.TWO_WAY, Mode.PULL):

@@ -12,7 +12,7 @@ import pytest
 
 from colabdev.errors import ConfigError, InputError, RemoteFailure, SyncHalted
 from colabdev.sync.engine import sync
-from colabdev.sync.options import Options
+from colabdev.sync.options import Mode, Options
 from colabdev.sync.snapshot import Left
 from tests.sync.conftest import PEER, Far
 from tests.sync.trees import Link, Tree, read, stages, write
@@ -447,9 +447,13 @@ def test_a_project_that_lost_everything_halts(project: Path, far: Far) -> None:
     write(project, {"a": b"a"})
     far.sync(project)
     (project / "a").unlink()
-    with pytest.raises(SyncHalted, match="Nothing is left"):
-        far.sync(project)
+    for mode in (Mode.TWO_WAY, Mode.PUSH, Mode.MIRROR):
+        with pytest.raises(SyncHalted, match="Nothing is left") as halt:
+            far.sync(project, options=Options(mode=mode))
+    assert "--mode pull" in halt.value.hint
     assert read(far.folder) == {"a": b"a"}
+    assert far.sync(project, options=Options(mode=Mode.PULL)).received == ("a",)
+    assert read(project) == {"a": b"a"}
 
 
 def test_an_empty_project_makes_its_folder(project: Path, far: Far) -> None:
