@@ -10,6 +10,8 @@ from typing import Any  # JSON is anything until it has been checked
 MAX_JSON = 64 * 1024 * 1024
 MAX_FRAME = 16 * 1024 * 1024
 CHUNK = 256 * 1024
+FIRST = 16 * 1024
+NAMED = 16 * 1024 * 1024  # bytes of a file that are named, not sent, in one frame
 BATCH = 1000
 HEADER = struct.Struct(">cI")
 
@@ -60,7 +62,7 @@ def inflate(body: bytes, limit: int) -> bytes:
     return data
 
 
-def frames(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def frames(data: bytes) -> Iterator[Frame]:
     """Yield the frames that *data* is made of (ValueError: it ends inside one)."""
     at = 0
     while at < len(data):
@@ -81,25 +83,128 @@ def batches(values: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def pieces(contents: Iterable[Frame]) -> Iterator[Frame]:
-    """Gather the frames of *contents* into pieces worth compressing, and leave raw what is not."""
-    piece = bytearray()
-    for kind, body in contents:
-        piece += HEADER.pack(kind, len(body)) + body
-        if len(piece) >= CHUNK:
-            yield _compressed(bytes(piece))
-            piece.clear()
-    if piece:
-        yield _compressed(bytes(piece))
+class Packer:
+    """Gathers frames into pieces worth compressing, and leaves raw what does not compress.
+
+    The first pieces are small, so that what reads them can begin. What is more than one piece is
+    one *strong* stream, if the other side can read such: it finds what came megabytes before.
+    """
+
+    def __init__(self, strong: bool = False) -> None:
+        self.strong = strong
+        self._stream: Any = None
+
+    def pieces(self, contents: Iterable[Frame]) -> Iterator[Frame]:
+        """Yield the pieces that carry *contents*."""
+        piece = bytearray()
+        size = FIRST
+        for kind, body in contents:
+            piece += HEADER.pack(kind, len(body))
+            piece += body
+            # Much is to be done there for what is named: it waits for nothing.
+            if len(piece) >= size or (kind == b"k" and int.from_bytes(body[8:], "big") >= NAMED):
+                yield from self._packed(bytes(piece), more=True)
+                piece.clear()
+                size = min(2 * size, CHUNK)
+        if piece:
+            yield from self._packed(bytes(piece), more=self._stream is not None)
+        yield from self._end()
+
+    def _packed(self, piece: bytes, more: bool) -> Iterator[Frame]:
+        probe = piece[len(piece) // 2 :][:4096]
+        if len(zlib.compress(probe)) > 0.95 * len(probe):
+            yield from self._end()
+            yield b"r", piece
+        elif self.strong and more:
+            if self._stream is None:
+                import lzma  # it costs, and whoever is strong has it
+
+                self._stream = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=strong_filters())
+            packed = self._stream.compress(piece)
+            if packed:
+                yield b"l", packed
+        else:
+            yield b"z", zlib.compress(piece)
+
+    def _end(self) -> Iterator[Frame]:
+        if self._stream is not None:
+            yield b"l", self._stream.flush()
+            self._stream = None
 
 
-def unpacked(kind: bytes, body: bytes) -> Iterator[Frame]:
-    """Yield the frames of a piece, compressed or raw (ValueError: it is damaged or too long)."""
-    return frames(inflate(body, MAX_FRAME) if kind == b"z" else body)
+class Unpacker:
+    """Turns pieces back into frames; a frame of a strong stream may come in several pieces."""
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+        self._rest = bytearray()
+
+    def frames(self, kind: bytes, body: bytes) -> Iterator[Frame]:
+        """Yield the frames of a piece (ValueError: it is damaged or too long)."""
+        if kind == b"l":
+            yield from self._strong(body)
+        else:
+            self.end()
+            yield from frames(inflate(body, MAX_FRAME) if kind == b"z" else body)
+
+    def end(self) -> None:
+        """Say that no more comes (ValueError: a frame is under way)."""
+        if self._stream is not None:
+            raise ValueError("a piece is cut short")
+
+    def _strong(self, body: bytes) -> Iterator[Frame]:
+        import lzma
+
+        try:
+            while body or not (self._stream is None or self._stream.needs_input):
+                if self._stream is None:
+                    filters = strong_filters()
+                    self._stream = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+                self._rest += self._stream.decompress(body, CHUNK)
+                body = b""
+                yield from self._whole()
+                if self._stream.eof:
+                    body = self._stream.unused_data
+                    self._stream = None
+                    if self._rest:
+                        raise ValueError("a piece is shorter than it says")
+        except lzma.LZMAError as error:
+            raise ValueError(str(error)) from error
+
+    def _whole(self) -> Iterator[Frame]:
+        at = 0
+        while len(self._rest) - at >= HEADER.size:
+            kind, length = HEADER.unpack_from(self._rest, at)
+            if length > MAX_FRAME:
+                raise ValueError("a piece holds a frame that is too long")
+            if len(self._rest) - at - HEADER.size < length:
+                break
+            at += HEADER.size
+            yield kind, bytes(self._rest[at : at + length])
+            at += length
+        del self._rest[:at]
 
 
-def _compressed(piece: bytes) -> Frame:
-    probe = piece[len(piece) // 2 :][:4096]
-    if len(zlib.compress(probe)) > 0.95 * len(probe):
-        return b"r", piece
-    return b"z", zlib.compress(piece)
+def strong_filters() -> list[dict[str, int]]:
+    """Return how a strong stream is made: little work, but with a memory of four megabytes."""
+    import lzma
+
+    return [
+        {
+            "id": lzma.FILTER_LZMA2,
+            "dict_size": 4 * 1024 * 1024,
+            "mode": lzma.MODE_FAST,
+            "mf": lzma.MF_HC4,
+            "nice_len": 64,
+            "depth": 4,
+        }
+    ]
+
+
+def is_strong() -> bool:
+    """Tell whether this Python reads and writes strong streams: some are built without."""
+    try:
+        import lzma
+    except ImportError:
+        return False
+    return bool(lzma)

@@ -4,29 +4,31 @@ Run as a program it serves the laptop in frames (one byte kind, four bytes lengt
 hello line. Bodies are compressed JSON, but for the contents:
 
     laptop                      here
-    q  {"root", "rules", "known", "push"}
+    q  {"root", "rules", "known", "push", "strong"}
                            ->
                            <-   s [row, ...] ...     S {"problems": [[path, why], ...],
-                                                        "now", "same"}
+                                                        "now", "same", "strong"}
     d  [path, ...]         ->
                            <-   D {path: digest}
     g  [[path, most, base], ...] ->
-                           <-   z or r  contents ...     G [[path, why it did not come], ...]
-    z or r  contents ...   ->
+                           <-   z, r or l  contents ...  G [[path, why it did not come], ...]
+    z, r or l  contents ... ->
     .                      ->
                            <-   a [[path, state, row or null, reason], ...] ...     .
 
-Contents are frames again, compressed (z) or raw (r): x [path, expected row] takes something away;
-p [row, expected row or null] puts something, of a file followed by c bytes ... and f digest
-(empty: forget this one). A put whose p says true besides takes the blocks that k names (start,
-size) from what it replaces; "base" are the marks of such blocks in base64.
+Contents are frames again, compressed (z), raw (r), or all together one LZMA stream (l), which goes
+to who called himself "strong": x [path, expected row] takes something away; p [row, expected row or
+null] puts something, of a file followed by c bytes ... and f digest (empty: forget this one). A put
+whose p says true besides takes the blocks that k names (start, size) from what it replaces; "base"
+are the marks of such blocks in base64. b puts many small files: the SHA-256 of all that follows,
+four bytes of length, the list of [row, expected row or null], and their contents.
 
 A row is [path, kind, size, mtime_ns, ctime_ns, executable, target]; "now" is this machine's clock
 in the same unit. Where the digest *known* is that of the whole listing, no row is sent, and "same"
-is true. With *push* contents follow the request at once, up to a ".": they are for the tree that
-is known, and where the listing is another one they are let go by. The first of what the laptop
-says may come as an argument of the program, in base64: it saves a round trip. Contents are staged,
-and only when the last of them has arrived whole are they moved into place.
+is true. With *push* contents follow the request at once: they are for the tree that is known, and
+where the listing is another one they are let go by, up to the next ".". The first of what the
+laptop says may come as an argument of the program, in base64: it saves a round trip. Contents are
+staged, and only when the last of them has arrived whole are they moved into place.
 """
 
 import base64
@@ -41,6 +43,12 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from colabdev.payload.folders import (
+    FULL,
+    STATE,
+    Folder,
+    sweep,
+)
 from colabdev.payload.frames import (
     BATCH,
     CHUNK,
@@ -49,15 +57,17 @@ from colabdev.payload.frames import (
     MAX_JSON,
     Failure,
     Frame,
+    Packer,
+    Unpacker,
     batches,
     damaged,
     frames,
     inflate,
+    is_strong,
     load_json,
     pack_json,
-    pieces,
+    strong_filters,
     unpack_json,
-    unpacked,
 )
 from colabdev.payload.sending import (
     BLOCK,
@@ -65,18 +75,14 @@ from colabdev.payload.sending import (
     MARK,
     SPAN,
     TRIES,
-    Unreadable,
-    file_frames,
+    Sending,
+    Wanted,
+    batch_frame,
+    batched,
     mark,
     marks_of,
 )
-from colabdev.payload.stage import (
-    FULL,
-    STATE,
-    Folder,
-    Stage,
-    sweep,
-)
+from colabdev.payload.stage import Stage
 from colabdev.payload.tree import (
     MAX_ENTRIES,
     MAX_PATH,
@@ -113,18 +119,23 @@ __all__ = [
     "Failure",
     "Folder",
     "Frame",
+    "Packer",
     "Row",
     "Rules",
+    "Sending",
     "Stage",
-    "Unreadable",
+    "Unpacker",
+    "Wanted",
+    "batch_frame",
+    "batched",
     "batches",
     "check_row",
     "damaged",
     "digest_of",
     "digest_of_rows",
-    "file_frames",
     "frames",
     "inflate",
+    "is_strong",
     "leads_out",
     "load_json",
     "make_row",
@@ -132,11 +143,10 @@ __all__ = [
     "marks_of",
     "open_file",
     "pack_json",
-    "pieces",
     "scan",
+    "strong_filters",
     "sweep",
     "unpack_json",
-    "unpacked",
     "why_unsafe",
 ]
 
@@ -169,38 +179,43 @@ def _send(sink: BinaryIO, kind: bytes, body: bytes) -> None:
     sink.flush()
 
 
-def _request(source: _Source) -> tuple[str, Rules, str, bool]:
-    kind, body = _receive(source)
-    request = unpack_json(body)
-    root = request["root"]
-    if kind != b"q" or not isinstance(root, str) or not os.path.isabs(root):
-        raise damaged("it asks for no absolute folder")
-    known, push = str(request.get("known", "")), request.get("push") is True
-    return root, Rules(request["rules"]), known, push
+class _Request:
+    """What the laptop asks first, in the words of the protocol above."""
+
+    def __init__(self, kind: bytes, body: bytes) -> None:
+        asked = unpack_json(body)
+        self.root = asked["root"]
+        if kind != b"q" or not isinstance(self.root, str) or not os.path.isabs(self.root):
+            raise damaged("it asks for no absolute folder")
+        self.rules = Rules(asked["rules"])
+        self.known = str(asked.get("known", ""))
+        self.push = asked.get("push") is True
+        self.strong = asked.get("strong") is True
 
 
-def _serve(
-    source: _Source, sink: BinaryIO, root: str, rules: Rules, known: str, push: bool
-) -> None:
+def _serve(source: _Source, sink: BinaryIO, request: _Request) -> None:
+    root = request.root
     _make_root(root)
     sweep(root)
     problems: list[list[str]] = []
     files: dict[str, Row] = {}
-    rows: Iterable[Row] = scan(root, rules, problems)
+    rows: Iterable[Row] = scan(root, request.rules, problems)
     same = False
-    if known:  # else the rows travel while the scan goes on
+    if request.known:  # else the rows travel while the scan goes on
         rows = list(rows)
-        same = digest_of_rows(rows) == known
+        same = digest_of_rows(rows) == request.known
     for batch in batches(rows):
         if not same:
             _send(sink, b"s", pack_json(batch))
         files.update((row[0], row) for row in batch if row[1] == "f")
     if len(problems) > BATCH:  # what is not told of would look as if it had been taken away
         raise Failure("unreadable", f"{len(problems)} paths in {root} cannot be read there.")
-    _send(sink, b"S", pack_json({"problems": problems, "now": time.time_ns(), "same": same}))
-    if push and (problems or not same):
+    end = {"problems": problems, "now": time.time_ns(), "same": same, "strong": is_strong()}
+    _send(sink, b"S", pack_json(end))
+    if request.push and (problems or not same):
         while _receive(source)[0] != b".":
             pass  # it was meant for another tree than there is
+    unpacker = Unpacker()
     with contextlib.ExitStack() as opened:
         stage = None
         kind = b""
@@ -212,17 +227,18 @@ def _serve(
             elif kind == b"g":
                 wanted = [one for one in unpack_json(body) if one[0] in files]
                 left: list[list[str]] = []
-                for piece in pieces(_contents(root, wanted, left)):
+                for piece in Packer(request.strong).pieces(_contents(root, wanted, left)):
                     _send(sink, *piece)
                 _send(sink, b"G", pack_json(left))
-            elif kind in (b"z", b"r"):
+            elif kind in (b"z", b"r", b"l"):
                 if stage is None:
                     stage = Stage(root)
                     opened.callback(stage.close)
-                for frame in unpacked(kind, body):
+                for frame in unpacker.frames(kind, body):
                     stage.take(*frame)
             elif kind != b".":
                 raise damaged("a message of no known kind came")
+        unpacker.end()
         # All of them before the first is told of: a laptop that goes now leaves nothing halfway.
         outcomes = list(stage.apply()) if stage else []
     for batch in batches(outcomes):
@@ -233,11 +249,12 @@ def _serve(
 def _contents(
     root: str, wanted: Iterable[tuple[str, int, str]], left: list[list[str]]
 ) -> Iterator[Frame]:
-    for path, most, base in wanted:
-        try:
-            yield from file_frames(root, path, most, base=base64.b64decode(base))
-        except Unreadable as error:
-            left.append([path, str(error)])
+    sending = Sending(
+        root, lambda _row, _digest, _marks: None, lambda path, why: left.append([path, why])
+    )
+    yield from sending.frames(
+        Wanted(path, most, base=base64.b64decode(base)) for path, most, base in wanted
+    )
 
 
 def _make_root(root: str) -> None:
@@ -272,8 +289,9 @@ def main() -> int:
     try:
         try:
             source = _Source(base64.b64decode("".join(sys.argv[1:])), sys.stdin.buffer)
-            root, rules, known, push = _request(source)
-            _serve(source, sink, root, rules, known, push)
+            request = _Request(*_receive(source))
+            root = request.root
+            _serve(source, sink, request)
             return 0
         except BrokenPipeError:
             raise

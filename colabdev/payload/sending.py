@@ -4,11 +4,11 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Generator, Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO  # JSON is anything until it has been checked
 
-from colabdev.payload.frames import Frame
-from colabdev.payload.tree import Row, make_row, open_file
+from colabdev.payload.frames import CHUNK, FIRST, NAMED, Frame, load_json
+from colabdev.payload.tree import READ, Row, check_row, make_row, open_file
 
 TRIES = 3
 BLOCK = 64 * 1024  # what is compared, and sent again, as a whole
@@ -21,60 +21,172 @@ class Unreadable(Exception):
     """A file cannot be sent; the text says why."""
 
 
-def file_frames(
-    root: str,
-    path: str,
-    most: int,
-    expected: Row | None = None,
-    bit: bool | None = None,
-    base: bytes = b"",
-) -> Generator[Frame, None, tuple[Row, str, bytes]]:
-    """Yield the frames of a file; return its row, digest and marks once it was read whole.
+class Wanted:
+    """A file that is to go out, of at most *most* bytes, in the place of what is *expected*.
 
-    A file that changes meanwhile is taken back and read again. *expected* travels along, and so
-    does *bit*, if given, in the place of the file's own executable bit. *base* holds the marks of
-    the blocks of what is *expected*: those that are still the same there are named, not sent.
+    *bit*, if given, goes in the place of its own executable bit. *base* holds the marks of the
+    blocks of what is *expected*: those that are still the same there are named, not sent.
+    """
+
+    __slots__ = ("base", "bit", "expected", "most", "path")
+
+    def __init__(
+        self,
+        path: str,
+        most: int,
+        expected: Row | None = None,
+        bit: bool | None = None,
+        base: bytes = b"",
+    ) -> None:
+        self.path = path
+        self.most = most
+        self.expected = expected
+        self.bit = bit
+        self.base = base
+
+    def announced(self, row: Row) -> Row:
+        """Return *row* as it travels; the laptop's own change time means nothing elsewhere."""
+        return row if self.bit is None else [*row[:4], 0, self.bit, ""]
+
+
+class Sending:
+    """Files on their way out of the tree at *root*, with what is said of each to its owner.
+
+    *sent* hears of each that was read whole: its row, digest and marks; *left* of each that cannot
+    be sent, or has become too large, or kept changing: its path and why.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        sent: Callable[[Row, str, bytes], None],
+        left: Callable[[str, str], None],
+    ) -> None:
+        self._root = root
+        self._sent = sent
+        self._left = left
+        self._most = FIRST  # bytes in a batch; the first are small, for what is to begin with them
+
+    def frames(self, wanted: Iterable[Wanted]) -> Iterator[Frame]:
+        """Yield the frames of all that is *wanted*: small files in batches, others one by one."""
+        rows: list[list[Row | None]] = []
+        contents: list[bytes] = []
+        size = 0
+        for one in wanted:
+            try:
+                found = self._small(one)
+                if found is None:
+                    if rows:
+                        yield batch_frame(rows, contents)
+                        rows, contents, size = [], [], 0
+                    yield from self._large(one)
+                    continue
+            except Unreadable as error:
+                self._left(one.path, str(error))
+                continue
+            row, data = found
+            rows.append([one.announced(row), one.expected])
+            contents.append(data)
+            size += len(data) + 100
+            self._sent(row, hashlib.sha256(data).hexdigest(), b"")
+            if size >= self._most:
+                yield batch_frame(rows, contents)
+                rows, contents, size = [], [], 0
+                self._most = min(2 * self._most, CHUNK)
+        if rows:
+            yield batch_frame(rows, contents)
+
+    def _small(self, one: Wanted) -> tuple[Row, bytes] | None:
+        """Return the row and the contents of a file, None if it is large."""
+        for _ in range(TRIES):
+            opened = -1
+            try:
+                opened = os.open(os.path.join(self._root, one.path), READ)
+                before = make_row(one.path, os.fstat(opened))
+                if before[1] == "f" and before[2] >= BLOCK:
+                    return None
+                _check(before, one.most)
+                data = os.read(opened, before[2] + 1)
+                if len(data) == before[2] and make_row(one.path, os.fstat(opened)) == before:
+                    return before, data
+            except OSError as error:
+                raise Unreadable(f"it cannot be read: {error.strerror}") from error
+            finally:
+                if opened >= 0:
+                    os.close(opened)
+        raise Unreadable("it kept changing while it was read")
+
+    def _large(self, one: Wanted) -> Iterator[Frame]:
+        """Yield the frames of a file; one that changes meanwhile is taken back and read again."""
+        for _ in range(TRIES):
+            try:
+                stream = open_file(self._root, one.path)
+            except OSError as error:
+                raise Unreadable(f"it cannot be read: {error.strerror}") from error
+            with stream:
+                before = make_row(one.path, os.fstat(stream.fileno()))
+                _check(before, one.most)
+                row = one.announced(before)
+                yield b"p", json.dumps([row, one.expected, bool(one.base)]).encode("ascii")
+                digest = hashlib.sha256()
+                marks = bytearray()
+                known = 0  # bytes that are the same there, before *at*
+                at = 0
+                for block in _blocks(stream, before[2]):
+                    digest.update(block)
+                    found = mark(block) if one.base or before[2] >= LARGE else b""
+                    same = one.base and one.base[len(marks) : len(marks) + MARK] == found
+                    marks += found
+                    if known and (not same or known >= NAMED):
+                        yield b"k", SPAN.pack(at - known, known)
+                        known = 0
+                    if same:
+                        known += len(block)
+                    else:
+                        yield b"c", block
+                    at += len(block)
+                if known:
+                    yield b"k", SPAN.pack(at - known, known)
+                whole = at == before[2] and make_row(one.path, os.fstat(stream.fileno())) == before
+                yield b"f", digest.digest() if whole else b""
+            if whole:
+                self._sent(before, digest.hexdigest(), bytes(marks))
+                return
+        raise Unreadable("it kept changing while it was read")
+
+
+def batch_frame(rows: list[list[Row | None]], contents: list[bytes]) -> Frame:
+    """Return the frame of files with their *contents*; *rows* say of each what it replaces, too."""
+    listed = json.dumps(rows, separators=(",", ":")).encode("ascii")
+    body = b"".join((len(listed).to_bytes(4, "big"), listed, *contents))
+    return b"b", hashlib.sha256(body).digest() + body
+
+
+def batched(body: bytes) -> Iterator[tuple[Row, Any, memoryview]]:
+    """Yield row, what is expected, and contents of each file in a batch, which has been verified.
 
     Raises:
-        Unreadable: it cannot be read, has more than *most* bytes, or kept changing.
+        ValueError: it did not arrive as it was sent, or makes no sense.
     """
-    for _ in range(TRIES):
-        try:
-            stream = open_file(root, path)
-        except OSError as error:
-            raise Unreadable(f"it cannot be read: {error.strerror}") from error
-        with stream:
-            before = make_row(path, os.fstat(stream.fileno()))
-            if before[1] != "f":
-                raise Unreadable("it is no file any more")
-            if before[2] > most:
-                raise Unreadable("it grew beyond the limit while it was synced")
-            row = before if bit is None else [*before[:5], bit, ""]
-            yield b"p", json.dumps([row, expected, bool(base)]).encode("ascii")
-            digest = hashlib.sha256()
-            marks = bytearray()
-            known = 0  # bytes that are the same there, before *at*
-            at = 0
-            for block in _blocks(stream, before[2]):
-                digest.update(block)
-                found = mark(block) if base or before[2] >= LARGE else b""
-                same = base and base[len(marks) : len(marks) + MARK] == found
-                marks += found
-                if known and not same:
-                    yield b"k", SPAN.pack(at - known, known)
-                    known = 0
-                if same:
-                    known += len(block)
-                else:
-                    yield b"c", block
-                at += len(block)
-            if known:
-                yield b"k", SPAN.pack(at - known, known)
-            whole = at == before[2] and make_row(path, os.fstat(stream.fileno())) == before
-            yield b"f", digest.digest() if whole else b""
-        if whole:
-            return before, digest.hexdigest(), bytes(marks)
-    raise Unreadable("it kept changing while it was read")
+    view = memoryview(body)
+    if hashlib.sha256(view[32:]).digest() != body[:32]:
+        raise ValueError("a file did not arrive as it was sent")
+    at = 36 + int.from_bytes(view[32:36], "big")
+    for announced, expected in load_json(bytes(view[36:at])):
+        row = check_row(announced)
+        if row[1] != "f" or row[2] > len(body) - at:
+            raise ValueError(f"less came of {row[0][:200]!r} than was announced")
+        yield row, expected, view[at : at + row[2]]
+        at += row[2]
+    if at != len(body):
+        raise ValueError("more came of files than was announced")
+
+
+def _check(row: Row, most: int) -> None:
+    if row[1] != "f":
+        raise Unreadable("it is no file any more")
+    if row[2] > most:
+        raise Unreadable("it grew beyond the limit while it was synced")
 
 
 def mark(block: bytes) -> bytes:

@@ -17,21 +17,23 @@ MAX_ENTRIES = 250_000  # a tree of 200,000 files with its folders
 MAX_PATH = 4096
 
 Row = list[Any]
+_MOST = 1 << 62
 _ROW_TYPES = [str, str, int, int, int, bool, str]
+
+
+_BAD_PART = re.compile(r"(?:\A|/)(?:\.{0,2}|(\.git|\.colabdev))(?=/|\Z)", re.I | re.ASCII)
 
 
 def why_unsafe(path: str, windows: bool = False) -> str:
     """Say why *path* may not name anything below a root, or return an empty string."""
-    parts = path.split("/")
-    if "" in parts or "." in parts or ".." in parts:
+    bad = _BAD_PART.search(path)
+    if bad and not bad[1]:
         return "it is absolute, climbs, or has empty parts"
-    if "\0" in path or len(_bytes(path)) > MAX_PATH:
+    if "\0" in path or len(path if path.isascii() else _bytes(path)) > MAX_PATH:
         return "it holds a NUL or is too long"
     if windows and ("\\" in path or ":" in path):
         return "it holds a backslash or a colon"
-    if any(_bytes(part).lower() in NEVER for part in parts):
-        return "it is in a folder that is never synced"
-    return ""
+    return "it is in a folder that is never synced" if bad else ""
 
 
 def leads_out(path: str, target: str, windows: bool = os.name == "nt") -> bool:
@@ -60,7 +62,7 @@ def make_row(path: str, status: os.stat_result, target: str = "") -> Row:
 
 def check_row(row: Any) -> Row:
     """Return *row* when every part of it is as it should be, whoever sent it (else ValueError)."""
-    if not isinstance(row, list) or [type(part) for part in row] != _ROW_TYPES:
+    if not isinstance(row, list) or list(map(type, row)) != _ROW_TYPES:
         raise ValueError("a row is of the wrong form")
     path, kind, size, mtime, ctime, _, target = row
     reason = why_unsafe(path)
@@ -68,7 +70,7 @@ def check_row(row: Any) -> Row:
         raise ValueError(f"the path {path[:200]!r} is refused, {reason}")
     if kind not in ("f", "d", "l") or (target and kind != "l") or len(target) > MAX_PATH:
         raise ValueError("a row is of no known kind")
-    if not 0 <= size < 1 << 62 or max(abs(mtime), abs(ctime)) >= 1 << 62:
+    if not (0 <= size < _MOST and -_MOST < mtime < _MOST and -_MOST < ctime < _MOST):
         raise ValueError("a row has an impossible size or time")
     return row
 
@@ -88,12 +90,14 @@ class Rules:
     def __init__(self, levels: Iterable[list[Any]] = ()) -> None:
         self.levels: list[list[Any]] = []
         self._compiled: dict[bytes, list[tuple[bytes, list[tuple[bool, Any, Any]]]]] = {}
+        self._asked: tuple[str, list[tuple[bool, Any, Any, bytes]]] | None = None
         for base, prefix, runs in levels:
             self.add(base, prefix, runs)
 
     def add(self, base: str, prefix: str, runs: list[list[Any]]) -> None:
         """Add a level; of several for one folder, and of its runs, the last ones decide first."""
         self.levels.append([base, prefix, runs])
+        self._asked = None
         compiled = [(bool(ignored), _regex(names), _regex(paths)) for ignored, names, paths in runs]
         self._compiled.setdefault(_bytes(base), []).insert(0, (_bytes(prefix), compiled[::-1]))
 
@@ -102,21 +106,34 @@ class Rules:
 
     def ignores(self, path: str, is_folder: bool) -> bool:
         """Tell whether *path* is left out, its folder being not."""
-        whole, mark = _bytes(path), b"\0" if is_folder else b""
-        name = whole.rpartition(b"/")[2]
+        folder, _, last = path.rpartition("/")
+        if self._asked is None or self._asked[0] != folder:  # neighbours are asked for in turn
+            self._asked = (folder, self._rules_for(_bytes(folder)))
+        name = _bytes(last)
         if name.lower() in NEVER:
             return True
-        base = whole
-        while base:
-            base = base.rpartition(b"/")[0]
-            below = whole[len(base) + 1 :] if base else whole
-            for prefix, runs in self._compiled.get(base, ()):
-                for ignored, names, paths in runs:
-                    if names and names.fullmatch(name + mark):
-                        return ignored
-                    if paths and paths.fullmatch(prefix + below + mark):
-                        return ignored
+        if is_folder:
+            name += b"\0"
+        for ignored, names, paths, before in self._asked[1]:
+            if names and names.fullmatch(name):
+                return ignored
+            if paths and paths.fullmatch(before + name):
+                return ignored
         return False
+
+    def _rules_for(self, folder: bytes) -> list[tuple[bool, Any, Any, bytes]]:
+        """Return what is to be asked about a name in *folder*, with what comes before the name."""
+        found = []
+        base = folder
+        while True:
+            below = folder[len(base) + 1 :] if base else folder
+            below += b"/" if below else b""
+            for prefix, runs in self._compiled.get(base, ()):
+                before = prefix + below
+                found += [(ignored, names, paths, before) for ignored, names, paths in runs]
+            if not base:
+                return found
+            base = base.rpartition(b"/")[0]
 
 
 def _regex(text: str) -> Any:
@@ -208,8 +225,12 @@ def digest_of(root: str, row: Row) -> str | None:
         return None
 
 
+# Not through a link, and without waiting at a pipe.
+READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+READ |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
 def open_file(root: str, path: str) -> BinaryIO:
     """Open a file for reading: not through a link, and without waiting at a pipe."""
-    more = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     place = os.path.join(root, path)
-    return open(place, "rb", 0, opener=lambda name, flags: os.open(name, flags | more))
+    return open(place, "rb", 0, opener=lambda name, _flags: os.open(name, READ))

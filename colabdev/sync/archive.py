@@ -1,6 +1,7 @@
 """What a project and each machine last agreed on, kept in the project's ``.colabdev`` folder."""
 
 import contextlib
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -11,16 +12,16 @@ import filelock
 
 from colabdev.errors import ConfigError, InputError, SyncHalted
 from colabdev.language import tr
-from colabdev.payload.replica import STATE
+from colabdev.payload.replica import STATE, batches
 from colabdev.store import Document, private_dir, write_atomic
 from colabdev.sync.ignore import is_ignored
 from colabdev.sync.reconcile import Agreed
-from colabdev.sync.snapshot import Entry, Kind, folders_of, parse_row, shown, to_row
+from colabdev.sync.snapshot import FOLDER, Entry, Kind, folders_of, parse_row, shown, to_row
 
 _VERSION = 1
 _KEPT = 10  # machines come and go; what the oldest agreed on helps nobody
 _PEER = re.compile(r"[A-Za-z0-9-]{1,64}")
-_FOLDERS = Agreed(Entry(Kind.DIRECTORY), Entry(Kind.DIRECTORY))
+_FOLDERS = Agreed(FOLDER, FOLDER)
 
 
 class Archive:
@@ -52,14 +53,9 @@ class Archive:
         if self._path.exists() and self._saved == (self.entries, self.listing):
             return
         self._saved = (dict(self.entries), dict(self.listing))
-        lines = [
-            [to_row(path, agreed.here), to_row(path, agreed.there), agreed.digest]
-            for path, agreed in self.entries.items()
-        ]
         document = {
             "version": _VERSION,
             "root": self._root,
-            "entries": lines,
             # What sets the listing apart from the entries: little, as a rule.
             "absent": [path for path in self.entries if path not in self.listing],
             "extra": [
@@ -68,12 +64,19 @@ class Archive:
                 if path not in self.entries or self.entries[path].there != entry
             ],
         }
-        write_atomic(self._path, json.dumps(document).encode("ascii"))
+        parts = [json.dumps(document).encode("ascii")[:-1], b', "entries": [']
+        between = b""
+        for batch in batches(itertools.starmap(_to_line, self.entries.items())):
+            # Not the whole of it at once, which would be several times as large as the entries.
+            parts += [between, json.dumps(batch, separators=(",", ":")).encode("ascii")[1:-1]]
+            between = b","
+        write_atomic(self._path, b"".join((*parts, b"]}")))
         others = sorted(self._path.parent.glob("*.json"), key=lambda path: -path.stat().st_mtime)
         for path in others[_KEPT:]:
             path.unlink()
 
     def _set_aside(self, reason: str) -> None:
+        self.entries, self.listing = {}, {}
         bad = self._path.with_suffix(".bad")
         self._path.replace(bad)
         self.notice = (
@@ -160,11 +163,30 @@ def _parse_listing(contents: Mapping[str, Any], entries: Mapping[str, Agreed]) -
 
 
 def _parse(contents: Mapping[str, Any]) -> dict[str, Agreed]:
-    entries = {}
-    for here, there, digest in contents["entries"]:
-        path, mine = parse_row(here)
-        other, theirs = parse_row(there)
-        if path != other or not isinstance(digest, str):
-            raise ValueError("a line is of the wrong form")
-        entries[path] = Agreed(mine, theirs, digest)
-    return entries
+    return dict(map(_parse_line, contents["entries"]))
+
+
+def _to_line(path: str, agreed: Agreed) -> list[Any]:
+    """Return what is written of *path*: little of a folder, and of a file what there is to say."""
+    mine, theirs, digest = agreed
+    if mine is theirs is FOLDER:
+        return [path]
+    if mine.kind is Kind.FILE and mine[:3] == theirs[:3] and mine.executable == theirs.executable:
+        return [path, digest, *mine[1:4], theirs.ctime_ns, mine.executable]
+    return [to_row(path, mine), to_row(path, theirs), digest]
+
+
+def _parse_line(line: list[Any]) -> tuple[str, Agreed]:
+    if len(line) == 1:
+        return parse_row([line[0], "d", 0, 0, 0, False, ""])[0], _FOLDERS
+    if len(line) == 3:
+        here, there, digest = line
+    else:
+        path, digest, size, mtime, ctime, ctime_there, executable = line
+        here = [path, "f", size, mtime, ctime, executable, ""]
+        there = [path, "f", size, mtime, ctime_there, executable, ""]
+    path, mine = parse_row(here)
+    other, theirs = parse_row(there)
+    if path != other or not isinstance(digest, str):
+        raise ValueError("a line is of the wrong form")
+    return path, Agreed(mine, theirs, digest)

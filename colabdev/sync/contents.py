@@ -3,14 +3,13 @@
 import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
 from colabdev.sync.reconcile import Change, Limit
-from colabdev.sync.snapshot import Entry, Kind, Left, parse_row, to_row
+from colabdev.sync.snapshot import Entry, Kind, Left, entry_of, to_row
 
 Progress = Callable[[int, int], None]
 
@@ -30,8 +29,7 @@ class Meter:
             self._progress(self.done, self.total)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """What was put on the way: the *entry* as it stood (None: nothing), its *digest*."""
 
     entry: Entry | None
@@ -74,33 +72,40 @@ class LocalContents:
         self._changes = list(changes)
         self._most = most
         self._meter = meter
+        self._batched = 0  # bytes that go with the next batch
 
     def frames(self) -> Generator[Frame]:
         yield from bare_frames(self._changes, self.sent)
-        for change in files_of(self._changes):
-            yield from self._file(change)
+        sending = wire.Sending(self._root, self._was_sent, self._was_left)
+        for kind, body in sending.frames(map(self._wanted, files_of(self._changes))):
+            yield kind, body
+            if kind == b"c":
+                self._meter.advance(len(body))
+            elif kind == b"k":
+                self._meter.advance(wire.SPAN.unpack(body)[1])
+            elif kind == b"b":
+                self._meter.advance(self._batched)
+                self._batched = 0
 
-    def _file(self, change: Change) -> Iterator[Frame]:
-        expected = to_row(change.path, change.expected) if change.expected else None
-        bit = change.entry.executable if change.entry else None
-        most = self._most(change.path)
-        base = self._bases.get(change.path, b"")
-        frames = wire.file_frames(self._root, change.path, most, expected, bit, base)
-        try:
-            while True:
-                kind, body = next(frames)
-                yield kind, body
-                if kind == b"c":
-                    self._meter.advance(len(body))
-                elif kind == b"k":
-                    self._meter.advance(wire.SPAN.unpack(body)[1])
-        except StopIteration as end:
-            row, digest, marks = end.value
-            if marks:
-                self.marks[change.path] = marks
-            self.sent[change.path] = Sent(parse_row(row)[1], digest)
-        except wire.Unreadable as error:
-            self.skipped.append(Left(change.path, str(error)))
+    def _wanted(self, change: Change) -> wire.Wanted:
+        return wire.Wanted(
+            change.path,
+            self._most(change.path),
+            to_row(change.path, change.expected) if change.expected else None,
+            bool(change.entry and change.entry.executable),
+            self._bases.get(change.path, b""),
+        )
+
+    def _was_sent(self, row: wire.Row, digest: str, marks: bytes) -> None:
+        path, entry = row[0], entry_of(row)
+        self.sent[path] = Sent(entry, digest)
+        if marks:
+            self.marks[path] = marks
+        elif entry.size < wire.BLOCK:
+            self._batched += entry.size
+
+    def _was_left(self, path: str, why: str) -> None:
+        self.skipped.append(Left(path, why))
 
 
 def bare_frames(changes: Iterable[Change], sent: dict[str, Sent]) -> Iterator[Frame]:

@@ -3,8 +3,8 @@
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from colabdev.errors import InputError, ProtocolError, SyncHalted
@@ -21,7 +21,7 @@ from colabdev.sync.oneway import flipped, only_sent, overwritten, part_of
 from colabdev.sync.options import LIMIT as LIMIT
 from colabdev.sync.options import Mode, Options
 from colabdev.sync.reconcile import Agreed, Change, Digests, Limit, Plan, reconcile
-from colabdev.sync.replica import MAX_PUSH, LocalReplica, Outcome, RemoteReplica, Replica
+from colabdev.sync.replica import LocalReplica, Outcome, RemoteReplica, Replica
 from colabdev.sync.report import Planned, SyncReport
 from colabdev.sync.safety import check_deletions, check_not_emptied, checked_project
 from colabdev.sync.settings import project_settings
@@ -62,14 +62,14 @@ def sync(
     """
     root = checked_project(project)
     with open_archive(root, peer, remote_root, wait=wait) as archive:
-        sync_ = _Sync(root, archive, options or Options(), now)
+        sync_ = _Sync(root, archive, options or Options(), progress, now)
         push = sync_.guess()
         opened = transport() if callable(transport) else transport
         with RemoteReplica(opened, remote_root, archive.listing) as there:
             sync_.look(there, push)
             sync_.decide(there)
             if not sync_.is_dry:
-                sync_.carry_out(there, progress)
+                sync_.carry_out(there)
         return sync_.report()
 
 
@@ -85,9 +85,15 @@ class _Sync:
     """One sync under way; its steps come in the order of its methods."""
 
     def __init__(
-        self, root: Path, archive: Archive, options: Options, now: Callable[[], int]
+        self,
+        root: Path,
+        archive: Archive,
+        options: Options,
+        progress: Progress | None,
+        now: Callable[[], int],
     ) -> None:
         self._root = root
+        self._progress = progress
         self._archive = archive
         self._options = options
         self.is_dry = options.dry_run
@@ -107,30 +113,31 @@ class _Sync:
         self._asked: dict[str, str] = {}  # of files there
         self._guessed: _Carried | None = None
 
-    def guess(self) -> list[Frame]:
-        """Return what has to be sent if the runtime holds what it held last, if that is little.
+    def guess(self) -> Generator[Frame] | None:
+        """Return what has to be sent if the runtime holds what it held last.
 
-        It then goes along with the question whether it does, which saves a round trip.
+        The first of it then goes along with the question whether it does: a round trip less.
         """
         if self.is_dry or not self._archive.listing:
-            return []
+            return None
         self._remote = Snapshot(self._archive.listing)
-        pieces: list[Frame] = []
         with contextlib.suppress(InputError, SyncHalted):  # they are met again, and told, below
             self._check_not_emptied()
             self.decide(None)
             plan = self._plan
-            sizes = sum(_size(change) + 100 for change in plan.send)
-            if plan.send and not (plan.fetch or plan.ask_there) and sizes < 10 * MAX_PUSH:
-                contents = self._here.contents(plan.send, self._limit, Meter())
-                pieces = list(wire.pieces(contents.frames()))
-                if sum(len(body) for _, body in pieces) > MAX_PUSH:
-                    return []
+            if plan.send and not (plan.fetch or plan.ask_there):
+                bases = self._bases(plan.send, here=False)
+                contents = self._here.contents(plan.send, self._limit, self._meter(), bases)
                 self._guessed = _Carried(contents)
-        return pieces
+                return contents.frames()
+        return None
 
-    def look(self, there: RemoteReplica, push: Sequence[Frame] = ()) -> None:
-        self._remote = there.snapshot(self._rules, push)
+    def look(self, there: RemoteReplica, push: Generator[Frame] | None = None) -> None:
+        try:
+            self._remote = there.snapshot(self._rules, push)
+        finally:
+            if push:
+                push.close()
         if there.took is not None:
             assert self._guessed, "something was pushed"
             self._sent = _accounted(self._guessed.contents, there.took)
@@ -184,7 +191,7 @@ class _Sync:
             )
         return part_of(plan, self._chosen)
 
-    def carry_out(self, there: Replica, progress: Progress | None) -> None:
+    def carry_out(self, there: Replica) -> None:
         """Bring what there is to bring, then send; what is done is remembered at once."""
         archive, plan = self._archive, self._plan
         archive.listing = dict(self._remote.entries)
@@ -200,9 +207,9 @@ class _Sync:
             if not base or theirs != base.there:
                 theirs = self._there_seen(theirs)
             self._agree(path, Agreed(mine, theirs, agreed.digest))
-        meter = Meter(sum(map(_size, (*plan.fetch, *plan.send))), progress)
+        meter = self._meter()
         if plan.fetch:
-            bases = {change.path: self._base(change, here=True) for change in plan.fetch}
+            bases = self._bases(plan.fetch, here=True)
             self._fetched = _carry(there, self._here, plan.fetch, self._limit, meter, bases)
             for path, sent, became in _done(self._fetched):
                 if became:
@@ -211,10 +218,10 @@ class _Sync:
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
             archive.save()
         if plan.send and not self._sent:
-            bases = {change.path: self._base(change, here=False) for change in plan.send}
+            bases = self._bases(plan.send, here=False)
             self._sent = _carry(self._here, there, plan.send, self._limit, meter, bases)
-            self._remember_blocks(self._sent)
         if self._sent:
+            self._remember_blocks(self._sent)
             for path, sent, became in _done(self._sent):
                 if became:
                     archive.listing[path] = became
@@ -223,6 +230,14 @@ class _Sync:
                 pair = became and sent.entry and (self._here_seen(sent.entry), became)
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
         archive.save()
+
+    def _meter(self) -> Meter:
+        changes = (*self._plan.fetch, *self._plan.send)
+        return Meter(sum(map(_size, changes)), self._progress)
+
+    def _bases(self, changes: Iterable[Change], *, here: bool) -> dict[str, bytes]:
+        bases = {change.path: self._base(change, here=here) for change in changes}
+        return {path: base for path, base in bases.items() if base}
 
     def _base(self, change: Change, *, here: bool) -> bytes:
         """Return the marks of the blocks that stand where *change* goes, if it is worth it."""
@@ -278,12 +293,11 @@ class _Sync:
     def _cost(self) -> int:
         """Estimate the bytes that the plan sends: pack some and reckon the rest by it."""
         meter = Meter(sum(map(_size, self._plan.send)))
-        bases = {change.path: self._base(change, here=False) for change in self._plan.send}
-        known = {path: base for path, base in bases.items() if base}
-        contents = self._here.contents(self._plan.send, self._limit, meter, known)
+        bases = self._bases(self._plan.send, here=False)
+        contents = self._here.contents(self._plan.send, self._limit, meter, bases)
         packed = 0
         with contextlib.closing(contents.frames()) as frames:
-            for _, body in wire.pieces(frames):
+            for _, body in wire.Packer(wire.is_strong()).pieces(frames):
                 packed += len(body)
                 if meter.done > _SAMPLE:
                     break
@@ -336,8 +350,7 @@ def _carry(
     bases: Mapping[str, bytes],
 ) -> _Carried:
     """Carry *changes* from one side to the other and hold it to account for every one of them."""
-    known = {path: base for path, base in bases.items() if base}
-    contents = source.contents(changes, most, meter, known)
+    contents = source.contents(changes, most, meter, bases)
     with contextlib.closing(contents.frames()) as frames:
         return _accounted(contents, target.apply(frames))
 
@@ -394,7 +407,7 @@ def _size(change: Change) -> int:
 def _settled(entry: Entry, since: int) -> Entry:
     """Return *entry*, or one that never equals it when a later write could bear the same times."""
     latest = max(entry.mtime_ns, entry.ctime_ns)
-    return replace(entry, ctime_ns=-1) if entry.kind is Kind.FILE and latest > since else entry
+    return entry._replace(ctime_ns=-1) if entry.kind is Kind.FILE and latest > since else entry
 
 
 def _code_digest(current: Mapping[str, Agreed]) -> str:

@@ -10,9 +10,8 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any  # a run travels as JSON
+from typing import Any, NamedTuple  # Any: a run travels as JSON
 
 from colabdev.errors import SyncHalted
 from colabdev.language import tr
@@ -54,8 +53,7 @@ _CLASSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """One line: whether it ignores or takes back, what it is held against, and its expression."""
 
     ignores: bool
@@ -107,6 +105,8 @@ class ProjectRules(Rules):
 
 def chooser(patterns_: Sequence[str]) -> Callable[[str], bool]:
     """Return what tells whether a path matches one of *patterns_*, or is below one that does."""
+    if not patterns_:
+        return lambda _path: False
     lines = "\n".join(patterns_).encode("utf-8", "surrogateescape")
     rules = Rules([["", "", runs(lines)]])
 

@@ -5,8 +5,8 @@ import re
 import sys
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from colabdev.payload.replica import STATE, Rules, leads_out, why_unsafe
 from colabdev.sync.ignore import IGNORE_FILES
@@ -17,8 +17,7 @@ _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³])
 _NOT_ON_WINDOWS = re.compile(r'[\x00-\x1f<>:"|?*\\]|[. ]\Z')
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(NamedTuple):
     """What sets the disk of a project apart: how it takes names."""
 
     windows: bool = False

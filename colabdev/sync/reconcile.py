@@ -2,7 +2,9 @@
 
 import bisect
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from colabdev.payload.replica import leads_out
 from colabdev.sync.snapshot import Entry, Kind, Left, is_below
@@ -10,8 +12,7 @@ from colabdev.sync.snapshot import Entry, Kind, Left, is_below
 Limit = Callable[[str], int]  # the most bytes that a file at a path may have to travel
 
 
-@dataclass(frozen=True, slots=True)
-class Agreed:
+class Agreed(NamedTuple):
     """One line of the archive: the entry as each side saw it when both held the same.
 
     *digest* is the SHA-256 of a file's contents.
@@ -22,8 +23,7 @@ class Agreed:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Put *entry* (None: nothing) at *path*, where *expected* stands now (None: nothing)."""
 
     path: str
@@ -31,12 +31,11 @@ class Change:
     expected: Entry | None
 
 
-@dataclass(frozen=True, slots=True)
-class Digests:
+class Digests(NamedTuple):
     """What is known of files' contents on either side beyond the archive, by path."""
 
-    here: Mapping[str, str] = field(default_factory=dict)
-    there: Mapping[str, str] = field(default_factory=dict)
+    here: Mapping[str, str] = MappingProxyType({})
+    there: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -83,8 +82,7 @@ def reconcile(
     return decision.plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Contents:
+class _Contents(NamedTuple):
     """What tells one content from another; the *digest* of a file may not be known yet."""
 
     kind: Kind
@@ -283,7 +281,7 @@ class _Decision:
         before = base.here if to_there else base.there
         both_files = source.kind is target.kind is Kind.FILE
         if both_files and source.executable == before.executable:
-            source = replace(source, executable=target.executable)
+            source = source._replace(executable=target.executable)
         self._travel(Change(path, source, target), self.plan.send if to_there else self.plan.fetch)
 
     def _put(self, path: str, mine: Entry | None, theirs: Entry | None) -> None:
@@ -342,6 +340,6 @@ def _same(one: _Contents | None, other: _Contents | None) -> bool | None:
     """Tell whether two contents are the same; None: only their digests can tell."""
     if one is None or other is None:
         return False
-    if (one.kind, one.size, one.target) != (other.kind, other.size, other.target):
+    if one[:3] != other[:3]:
         return False
     return None if None in (one.digest, other.digest) else one.digest == other.digest

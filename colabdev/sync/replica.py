@@ -7,9 +7,8 @@ import os
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args  # frames hold JSON: anything, until checked
+from typing import Any, Literal, NamedTuple, Protocol, get_args  # Any: JSON, until it is checked
 
 from colabdev.errors import ProtocolError, RemoteFailure, SyncHalted
 from colabdev.language import tr
@@ -28,17 +27,26 @@ from colabdev.sync.contents import (
     header,
 )
 from colabdev.sync.reconcile import Change, Limit
-from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, from_rows, parse_row, to_row
+from colabdev.sync.snapshot import (
+    Entry,
+    Kind,
+    Left,
+    Snapshot,
+    from_rows,
+    parse_row,
+    to_row,
+    trusted,
+)
 
 _MAX_LISTING = 2 * wire.MAX_JSON
 # What may travel as an argument of the far program: with that, it stays below Linux's 128 KiB.
 _IN_ARGUMENT = 60_000
 MAX_PUSH = 40_000  # bytes of pieces that may go along with the first question
 State = Literal["done", "changed", "refused", "kept"]
+_STATES = frozenset(get_args(State))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a change: *entry* is what stands there when it is done, *reason* why not.
 
     A folder that should have gone is ``kept`` when it holds what is not synced.
@@ -94,7 +102,7 @@ class LocalReplica:
         problems: list[list[str]] = []
         with _local_failures():
             wire.sweep(self._root)
-            self._entries = from_rows(wire.scan(self._root, rules, problems))
+            self._entries = trusted(wire.scan(self._root, rules, problems))
         skipped = tuple(Left(*problem) for problem in problems)
         return Snapshot(self._entries, skipped, time.time_ns())
 
@@ -144,41 +152,62 @@ class RemoteReplica:
         self._transport = transport
         self._root = root
         self._known = known or {}
-        self._digest = ""
-        if known:
-            rows = (to_row(path, entry) for path, entry in known.items())
-            self._digest = wire.digest_of_rows(rows)
         self._process: Process | None = None
         self._opened: Conversation | None = None
+        self._packer = wire.Packer()
         self.took: list[Outcome] | None = None
 
-    def snapshot(self, rules: wire.Rules, push: Sequence[Frame] = ()) -> Snapshot:
-        """List the tree; *push* are pieces for it as it is known, sent along with the question.
+    def snapshot(self, rules: wire.Rules, push: Iterable[Frame] | None = None) -> Snapshot:
+        """List the tree; *push* are contents for it as it is known.
 
-        If it is still so, *took* holds what became of them; if not, they were not looked at.
+        The first of them go along with the question. If it is still so, the others follow, and
+        *took* holds what became of all; if not, they were not looked at.
         """
-        self._ask(rules, push)
+        pushed = self._packer.pieces(push) if push is not None else None
+        known = ""
+        if self._known:
+            rows = (to_row(path, entry) for path, entry in self._known.items())
+            known = wire.digest_of_rows(rows)
+        is_all = self._ask(rules, known, pushed)
         self._conversation.greet()
         problems: list[Left] = []
         end: dict[str, Any] = {}
         with _checked():
             entries: Mapping[str, Entry] = from_rows(self._rows(problems, end))
-            if self._known and end.get("same") is True:
+            same = bool(known) and end.get("same") is True
+            if same:
                 if entries:
                     raise ValueError("it lists files that are said to be known")
                 entries = self._known
-                if push and not problems:
-                    self.took = self._outcomes()
-            return Snapshot(entries, tuple(problems), int(end["now"]))
+            self._packer.strong = end.get("strong") is True and wire.is_strong()
+            snapshot = Snapshot(entries, tuple(problems), int(end["now"]))
+        if pushed is not None and same and not problems:
+            self.took = self._send(() if is_all else pushed, is_ended=is_all)
+        elif not is_all:
+            self._conversation.send(b".", b"")
+        return snapshot
 
-    def _ask(self, rules: wire.Rules, push: Sequence[Frame]) -> None:
-        """Start the far program; what fits travels with it, and saves a round trip."""
-        request = {"root": self._root, "rules": rules.levels, "known": self._digest}
-        if push:
-            pushed = b"".join(pack(*piece) for piece in (*push, (b".", b"")))
-            whole = pack(b"q", wire.pack_json({**request, "push": True})) + pushed
-        else:
-            whole = pack(b"q", wire.pack_json(request))
+    def _ask(self, rules: wire.Rules, known: str, pushed: Iterator[Frame] | None) -> bool:
+        """Start the far program; what fits travels with it, and saves a round trip.
+
+        Return whether all that is *pushed* went along.
+        """
+        request = {
+            "root": self._root,
+            "rules": rules.levels,
+            "known": known,
+            "push": pushed is not None,
+            "strong": wire.is_strong(),
+        }
+        whole = pack(b"q", wire.pack_json(request))
+        if pushed is not None:
+            for piece in pushed:
+                whole += pack(*piece)
+                if len(whole) > MAX_PUSH:
+                    pushed = None
+                    break
+            else:
+                whole += pack(b".", b"")
         first = base64.b64encode(whole).decode()
         arguments = [first] if len(first) <= _IN_ARGUMENT else []
         self._process = self._transport.start(program("replica", *arguments))
@@ -186,6 +215,7 @@ class RemoteReplica:
         if not arguments:
             with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
                 self._process.write(whole)
+        return pushed is not None or not request["push"]
 
     def _rows(self, problems: list[Left], end: dict[str, Any]) -> Iterator[Any]:
         count = size = 0
@@ -227,10 +257,14 @@ class RemoteReplica:
         return RemoteContents(self._conversation, changes, most, meter, bases)
 
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
+        return self._send(self._packer.pieces(frames))
+
+    def _send(self, pieces: Iterable[Frame], *, is_ended: bool = False) -> list[Outcome]:
         try:
-            for kind, body in wire.pieces(frames):
+            for kind, body in pieces:
                 self._conversation.send(kind, body)
-            self._conversation.send(b".", b"")
+            if not is_ended:
+                self._conversation.send(b".", b"")
         except RemoteFailure as error:
             if error.kind == "stdin":  # it reads no more: it has said why before it ended
                 self._conversation.receive()
@@ -303,29 +337,31 @@ class RemoteContents:
 
     def _files(self, wanted: dict[str, Change]) -> Iterator[Frame]:
         at = ""  # the file that is under way
+        unpacker = wire.Unpacker()
         begun: Counter[str] = Counter()
         entry: Entry | None = None
         digest = hashlib.sha256()
         while True:
             piece, packed = self._conversation.receive()
             if piece == b"G":
+                unpacker.end()
                 left = wire.unpack_json(packed)
                 self.skipped += [Left(p, str(why)[:200]) for p, why in left if p in wanted]
                 return
-            if piece not in (b"z", b"r"):
+            if piece not in (b"z", b"r", b"l"):
                 raise ValueError("it sent something that was not asked for")
-            for kind, body in wire.unpacked(piece, packed):
+            for kind, body in unpacker.frames(piece, packed):
+                if kind == b"b" and not at:
+                    yield self._batch(wanted, body)
+                    continue
                 if kind == b"p" and not at:
                     at, entry = parse_row(wire.load_json(body)[0])
-                    if at not in wanted or at in self.sent or entry.kind is not Kind.FILE:
-                        raise ValueError(f"it sent {at[:200]!r}, which was not asked for")
-                    if entry.size > self._most(at):
-                        raise ValueError(f"it sent more of {at[:200]!r} than was asked for")
+                    self._check(wanted, at, entry)
                     begun[at] += 1
                     if begun[at] > wire.TRIES:
                         raise ValueError(f"it sends {at[:200]!r} without end")
                     digest = hashlib.sha256()
-                    yield _announced(wanted[at], entry, at in self._bases)
+                    yield header(*_placed(wanted[at], entry), at in self._bases)
                     continue
                 if kind == b"c" and at:
                     digest.update(body)
@@ -341,16 +377,36 @@ class RemoteContents:
                     raise ValueError("its contents are out of order")
                 yield kind, body
 
+    def _check(self, wanted: Mapping[str, Change], path: str, entry: Entry) -> None:
+        if path not in wanted or path in self.sent or entry.kind is not Kind.FILE:
+            raise ValueError(f"it sent {path[:200]!r}, which was not asked for")
+        if entry.size > self._most(path):
+            raise ValueError(f"it sent more of {path[:200]!r} than was asked for")
 
-def _announced(change: Change, entry: Entry, based: bool) -> Frame:
+    def _batch(self, wanted: Mapping[str, Change], body: bytes) -> Frame:
+        """Return a batch of small files as what it is held to be here."""
+        rows: list[list[wire.Row | None]] = []
+        contents: list[bytes] = []
+        for row, _, data in wire.batched(body):
+            path, entry = parse_row(row)
+            self._check(wanted, path, entry)
+            self.sent[path] = Sent(entry, hashlib.sha256(data).hexdigest())
+            rows.append(list(_placed(wanted[path], entry)))
+            contents.append(bytes(data))
+            self._meter.advance(entry.size)
+        return wire.batch_frame(rows, contents)
+
+
+def _placed(change: Change, entry: Entry) -> tuple[wire.Row, wire.Row | None]:
+    """Return the rows of the *entry* that comes, as *change* wants it, and of what it replaces."""
     assert change.entry, "only files were asked for"
-    row = to_row(change.path, replace(entry, executable=change.entry.executable))
-    return header(row, to_row(change.path, change.expected) if change.expected else None, based)
+    row = to_row(change.path, entry._replace(executable=change.entry.executable))
+    return row, to_row(change.path, change.expected) if change.expected else None
 
 
 def _outcome(row: Any) -> Outcome:
     path, state, entry, reason = row
-    if not isinstance(path, str) or state not in get_args(State):
+    if not isinstance(path, str) or state not in _STATES:
         raise ValueError("an outcome is of the wrong form")
     return Outcome(path, state, parse_row(entry)[1] if entry else None, str(reason)[:200])
 

@@ -1,15 +1,14 @@
 """What a project says about itself in ``[tool.colabdev]`` of its pyproject.toml."""
 
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from colabdev.errors import ConfigError
 from colabdev.sync.snapshot import shown
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The *name* of its folder on a runtime, and which *large* files travel (as in .gitignore)."""
 
     name: str | None = None

@@ -2,8 +2,9 @@
 
 import enum
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any  # a row is JSON until it has been checked
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple  # Any: a row is JSON until it has been checked
 
 from colabdev.payload import replica as wire
 
@@ -16,12 +17,11 @@ class Kind(enum.StrEnum):
     SYMLINK = "l"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A file, directory or symlink; of the latter two all numbers are zero.
 
     *ctime_ns* tells an edit that put the modification time back, on the side that made it; it
-    means nothing on the other side.
+    means nothing on the other side. A tuple, for a tree has hundreds of thousands of them.
     """
 
     kind: Kind
@@ -32,6 +32,11 @@ class Entry:
     target: str = ""
 
 
+FOLDER = Entry(Kind.DIRECTORY)
+_KINDS = {kind.value: kind for kind in Kind}
+_LETTERS = {kind: kind.value for kind in Kind}
+
+
 @dataclass(frozen=True, slots=True)
 class Left:
     """A path that was left alone, and why."""
@@ -40,14 +45,13 @@ class Left:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """Every entry below a root by its relative POSIX path, and what could not be taken in.
 
     *now* is the clock of that machine, in nanoseconds, when the listing was done.
     """
 
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    entries: Mapping[str, Entry] = MappingProxyType({})
     skipped: tuple[Left, ...] = ()
     now: int = 0
 
@@ -70,23 +74,24 @@ def from_rows(rows: Iterable[Any]) -> dict[str, Entry]:
     return entries
 
 
+def trusted(rows: Iterable[wire.Row]) -> dict[str, Entry]:
+    """Return the entries that *rows* describe, which were made here just now."""
+    return {row[0]: entry_of(row) for row in rows}
+
+
+def entry_of(row: wire.Row) -> Entry:
+    """Return the entry of a row that is known to be one."""
+    return FOLDER if row[1] == "d" else Entry(_KINDS[row[1]], *row[2:])
+
+
 def parse_row(row: Any) -> tuple[str, Entry]:
     """Return the path and the entry of a row (ValueError: it is none)."""
-    path, kind, *rest = wire.check_row(row)
-    return path, Entry(Kind(kind), *rest)
+    return wire.check_row(row)[0], entry_of(row)
 
 
 def to_row(path: str, entry: Entry) -> wire.Row:
     """Return the row that says *entry* stands at *path*."""
-    return [
-        path,
-        entry.kind.value,
-        entry.size,
-        entry.mtime_ns,
-        entry.ctime_ns,
-        entry.executable,
-        entry.target,
-    ]
+    return [path, _LETTERS[entry.kind], *entry[1:]]
 
 
 def is_below(path: str, folders: Container[str]) -> bool:

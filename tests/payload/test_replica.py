@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import lzma
 import os
 import struct
 import zlib
@@ -30,6 +31,19 @@ def whole(path: str, data: bytes = b"x") -> bytes:
     """Return the frames that carry one new file."""
     digest = hashlib.sha256(data).digest()
     return header(row(path, size=len(data))) + pack(b"c", data) + pack(b"f", digest)
+
+
+def batch(rows: object, contents: bytes, digest: bytes | None = None) -> bytes:
+    """Return the frame that carries small files, each where nothing is expected."""
+    listed = [[one, None] for one in rows] if isinstance(rows, list) else rows
+    text = json.dumps(listed).encode()
+    body = struct.pack(">I", len(text)) + text + contents
+    return pack(b"b", (digest or hashlib.sha256(body).digest()) + body)
+
+
+def strong(contents: bytes) -> bytes:
+    """Return *contents* as a whole strong stream."""
+    return lzma.compress(contents, lzma.FORMAT_RAW, filters=replica.strong_filters())
 
 
 class Session:
@@ -127,6 +141,21 @@ BAD = {
     "an unknown piece": pack(b"?", b""),
     "a cut piece": whole("a")[:-1],
     "a cut header": whole("a") + b"p",
+    "a batch with a wrong digest": batch([row("a")], b"x", digest=bytes(32)),
+    "a batch that climbs": batch([row("a"), row("../x")], b"xx"),
+    "a batch with git's folder": batch([row(".git/hooks/post-checkout")], b"x"),
+    "a batch with a link": batch([row("l", "l", 0, "/etc")], b""),
+    "a batch with a folder": batch([row("d", "d", 0)], b""),
+    "a batch with less than it says": batch([row("a", size=9)], b"x"),
+    "a batch with more than it says": batch([row("a")], b"xx"),
+    "a batch of a size below nothing": batch([row("a", size=-1), row("b", size=2)], b"x"),
+    "a batch of no form": batch(7, b""),
+    "a batch of no files": batch([7], b""),
+    "a batch with a list that is too long": pack(
+        b"b", hashlib.sha256(b"\xff" * 9).digest() + b"\xff" * 9
+    ),
+    "half a batch": pack(b"b", b"x" * 10),
+    "a batch in a file": header(row("a")) + batch([row("b")], b"x"),
     "a lying length": struct.pack(">cI", b"c", 1 << 31) + b"x",
 }
 
@@ -144,6 +173,122 @@ def test_a_damaged_stream_changes_nothing(bad: str, session: Session, folder: Pa
     assert session.process.wait() == 1
     assert tree(session.root) == {}
     assert tree(folder) == {"x": b"outside"}
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"no stream of LZMA",
+        strong(pack(b"c", b"x")),
+        strong(whole("a")[:-1]),
+        strong(whole("a"))[:-9],
+        strong(struct.pack(">cI", b"c", 1 << 31)),
+        strong(batch([row("../x")], b"x")),
+    ],
+)
+def test_a_damaged_strong_stream_changes_nothing(packed: bytes, session: Session) -> None:
+    """What is one stream from the first to the last piece is refused like any other."""
+    session.open()
+    session.send(whole("good"))
+    session.talk.send(b"l", packed)
+    with pytest.raises(RemoteFailure) as failure:
+        session.finish()
+    assert failure.value.kind == "damaged"
+    assert tree(session.root) == {}
+
+
+def test_a_strong_stream_may_swell_no_further_than_its_frames(session: Session) -> None:
+    """A bomb is opened piece by piece and ends where it says what cannot be."""
+    session.open()
+    session.talk.send(b"l", strong(bytes(300_000_000)))
+    with pytest.raises(RemoteFailure) as failure:
+        session.finish()
+    assert failure.value.kind == "damaged"
+
+
+def test_a_new_folder_comes_whole_or_among_what_is_there(session: Session) -> None:
+    """A folder that is made there meanwhile keeps what is in it, and takes what comes."""
+    session.open()
+    folders = [
+        row("new", "d", 0),
+        row("new/sub", "d", 0),
+        row("met", "d", 0),
+        row("met/sub", "d", 0),
+    ]
+    contents = b"".join(map(header, folders))
+    files = [row(f"{place}/{name}") for place in ("new/sub", "met", "met/sub") for name in "ab"]
+    session.send(contents + batch(files, b"123456") + header(row("met/l", "l", 0, "a")))
+    (session.root / "met").mkdir()
+    (session.root / "met" / "b").write_bytes(b"by a job")
+    outcomes = {path: (state, found) for path, state, found, _ in session.finish()}
+    states = {path: state for path, (state, _) in outcomes.items()}
+    assert states.pop("met/b") == "changed"
+    assert set(states.values()) == {"done"}
+    assert set(states) == {*(one[0] for one in (*folders, *files)), "met/l"} - {"met/b"}
+    assert tree(session.root) == {
+        "new/sub/a": b"1",
+        "new/sub/b": b"2",
+        "met/a": b"3",
+        "met/b": b"by a job",
+        "met/l": b"3",
+        "met/sub/a": b"5",
+        "met/sub/b": b"6",
+    }
+    for path, (state, found) in outcomes.items():
+        place = session.root / path
+        if state == "done" and place.is_file() and not place.is_symlink():
+            assert found == replica.make_row(path, place.lstat())
+
+
+def test_what_stands_in_the_way_of_a_new_folder_stays(session: Session) -> None:
+    """A file or a link where a new folder should go stays, and nothing goes through it."""
+    session.open()
+    outside = session.root.parent / "outside"
+    outside.mkdir()
+    session.send(header(row("f", "d", 0)) + header(row("l", "d", 0)))
+    session.send(batch([row("f/a"), row("l/a"), row("g")], b"xyz"))
+    (session.root / "f").write_bytes(b"a file")
+    (session.root / "l").symlink_to(outside)
+    states = {path: state for path, state, *_ in session.finish()}
+    assert states == {
+        "f": "changed",
+        "f/a": "changed",
+        "l": "changed",
+        "l/a": "changed",
+        "g": "done",
+    }
+    assert tree(session.root.parent) == {"root/f": b"a file", "root/g": b"z"}
+    assert list(outside.iterdir()) == []
+
+
+def test_names_a_new_folder_does_not_take_are_refused(session: Session) -> None:
+    """What has an impossible name in a new folder is refused by itself; its neighbours arrive."""
+    session.open()
+    long, folder = "d/" + "n" * 300, "d/" + "m" * 300
+    session.send(b"".join(header(row(path, "d", 0)) for path in ("d", "d/e", folder)))
+    files = [row(path) for path in ("d/a", long, "d/e/a", f"{folder}/a")]
+    session.send(batch(files, b"1234") + header(row(long + "l", "l", 0, "a")) + whole("d/b"))
+    states = {path[:5]: state for path, state, *_ in session.finish()}
+    assert states == {
+        "d": "done",
+        "d/a": "done",
+        "d/b": "done",
+        "d/e": "done",
+        "d/e/a": "done",
+        "d/nnn": "refused",
+        "d/mmm": "refused",
+    }
+    assert tree(session.root) == {"d/a": b"1", "d/e/a": b"3", "d/b": b"x"}
+
+
+def test_a_very_deep_tree_arrives(session: Session) -> None:
+    """Folders in folders are staged as one only so far down."""
+    session.open()
+    paths = ["/".join("d" * depth) for depth in range(1, 300)]
+    session.send(b"".join(header(row(path, "d", 0)) for path in paths))
+    session.send(batch([row(path + "/f") for path in paths], b"x" * len(paths)))
+    assert {state for _, state, *_ in session.finish()} == {"done"}
+    assert len(tree(session.root)) == len(paths)
 
 
 def test_a_file_without_its_end_changes_nothing(session: Session) -> None:

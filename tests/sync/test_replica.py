@@ -144,7 +144,7 @@ def test_contents_that_arrive_damaged_change_nothing(
     write(project, {"a": b"a" * 1000, "b": b"b" * 1000})
     replica.snapshot(wire.Rules())
     frames = [
-        (kind, b"B" * 1000 if body == b"b" * 1000 else body)
+        (kind, body.replace(b"b" * 1000, b"B" * 1000))
         for kind, body in put(project, ["a", "b"], {}).frames()
     ]
     with pytest.raises((RemoteFailure, SyncHalted), match="did not arrive as it was sent"):
