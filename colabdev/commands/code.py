@@ -14,6 +14,7 @@ from colabdev.editor.find import Found, System, find, this_system
 from colabdev.editor.links import install_command, link, list_command, open_command
 from colabdev.errors import ColabdevError, ConfigError, InputError
 from colabdev.language import tr
+from colabdev.remote.reach import settled
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.settings import setting
 
@@ -55,11 +56,12 @@ def code(
     Raises:
         InputError: *path* is outside the project, or *alias* or *editor* is not known.
         ConfigError: the editor does not start.
+        TransportError: the tunnel may have moved, and the runtime was not found.
     """
     system = system or this_system()
     wanted = setting("editor", editor).value
     editors = (named(wanted),) if wanted else EDITORS
-    runtime = Registry().get(alias)
+    runtime = settled(Registry().get(alias))
     folder, file = _there(path, runtime)
     where = file or folder
     found = find(system, editors)

@@ -4,11 +4,10 @@ import contextlib
 import os
 from typing import Any
 
-from colabdev.errors import HostKeyMismatch, HostUnreachable, InputError
+from colabdev.errors import HostUnreachable, InputError
 from colabdev.language import tr
-from colabdev.remote.discovery import follow
-from colabdev.remote.runtime import Registry, Runtime
-from colabdev.remote.tunnel import SSHD, Tunnel, beside, carry, open_tunnel
+from colabdev.remote.runtime import Registry
+from colabdev.remote.tunnel import SSHD, beside, carry, open_tunnel
 
 
 def proxy(alias: str, source: int = 0, sink: int = 1) -> None:
@@ -27,7 +26,7 @@ def proxy(alias: str, source: int = 0, sink: int = 1) -> None:
             tr("Name a runtime: colabdev status"),
         )
     try:
-        tunnel = _opened(runtime)
+        tunnel = open_tunnel(runtime, SSHD)
     except OSError as error:
         raise HostUnreachable(
             tr("{alias} cannot be reached: {reason}.", alias=alias, reason=error.strerror or error),
@@ -44,17 +43,6 @@ def proxy(alias: str, source: int = 0, sink: int = 1) -> None:
         carry(tunnel.pipe.recv, lambda data: _write(sink, data), tunnel.first)
     finally:
         tunnel.close()
-
-
-def _opened(runtime: Runtime) -> Tunnel:
-    """Open the way to *runtime*, at the address that it has moved to if the old one fails."""
-    try:
-        return open_tunnel(runtime, SSHD)
-    except (HostUnreachable, HostKeyMismatch, OSError):
-        moved = follow(runtime)
-        if moved is None:
-            raise
-        return open_tunnel(moved, SSHD)
 
 
 def _write(sink: int, data: bytes) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from colabdev import paths
 from colabdev.errors import ConfigError
 from colabdev.language import tr
+from colabdev.remote.reach import settled
 from colabdev.remote.runtime import Registry
 
 
@@ -20,8 +21,9 @@ def shell_command(alias: str | None, command: Sequence[str] = ()) -> list[str]:
     Raises:
         InputError: *alias* is not known.
         ConfigError: this computer has no ssh.
+        TransportError: its tunnel may have moved, and it was not found.
     """
-    runtime = Registry().get(alias)
+    runtime = settled(Registry().get(alias))
     # Not a login shell: /etc/profile would put back the PATH that the notebook's kernel changed.
     work = f"exec {shlex.join(command)}" if command else 'exec "${SHELL:-/bin/sh}" -i'
     if runtime.destination is None:

@@ -10,8 +10,8 @@ from colabdev.errors import ConnectionLost, HostKeyMismatch, HostUnreachable
 from colabdev.remote.dial import Dialling
 from colabdev.remote.link.client import LinkTransport
 from colabdev.remote.local import LocalTransport
-from colabdev.remote.runtime import Runtime
-from colabdev.remote.transport import Transport
+from colabdev.remote.runtime import Registry, Runtime
+from colabdev.remote.transport import Transport, run
 from colabdev.settings import setting
 
 
@@ -30,6 +30,28 @@ def reach(runtime: Runtime) -> Transport:
     if not setting("link").value:
         return direct(runtime)
     return LinkTransport(runtime, direct, _followed)
+
+
+def settled(runtime: Runtime) -> Runtime:
+    """Return *runtime* at the address it has by now, for programs that only read the SSH config.
+
+    Where a moved tunnel can be found it is logged in to once, as by any command; else this is no
+    more than a look at *runtime*.
+
+    Raises:
+        TransportError: it cannot be reached, or is another machine.
+    """
+    there = runtime.destination
+    if (
+        there is None
+        or there.via != "ngrok"
+        or runtime.stable
+        or not setting("ngrok_api_key").value
+    ):
+        return runtime
+    with reach(runtime) as transport:
+        run(transport, ["true"])
+    return Registry().get(runtime.alias)
 
 
 class Dial:

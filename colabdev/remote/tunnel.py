@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol  # a paramiko channel comes without types
 
 from colabdev import paths
+from colabdev.errors import HostKeyMismatch, HostUnreachable
 from colabdev.remote.link.client import ask
 from colabdev.remote.runtime import Runtime
 from colabdev.settings import setting
@@ -47,11 +48,25 @@ class Tunnel:
 def open_tunnel(runtime: Runtime, port: int) -> Tunnel:
     """Return a way to *port* of *runtime*'s loopback through its link, else one of our own.
 
-    For `SSHD` without a link that is the road to the SSH server itself.
+    For `SSHD` without a link that is the road to the SSH server itself. A runtime that does not
+    answer is looked for at the address that it has moved to.
 
     Raises:
+        OSError: nothing answers at its address.
         TransportError: nothing listens there, or the machine cannot be reached.
     """
+    try:
+        return _opened(runtime, port)
+    except (HostUnreachable, HostKeyMismatch, OSError):
+        from colabdev.remote.discovery import follow  # urllib: only where something has moved
+
+        moved = follow(runtime)
+        if moved is None:
+            raise
+        return _opened(moved, port)
+
+
+def _opened(runtime: Runtime, port: int) -> Tunnel:
     assert runtime.destination is not None, "this machine needs no tunnel"
     if setting("link").value:
         line = ask(runtime, {"do": "tcp", "port": port})

@@ -1,10 +1,13 @@
 """Finding the runtime by ngrok's API: the right one, no forged one, and wherever it moves."""
 
 import contextlib
+import functools
+import http.server
 import os
 import socket
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +17,9 @@ import pytest
 from colabdev import paths
 from colabdev.commands.connect import connect
 from colabdev.commands.find import find
+from colabdev.commands.forward import Forwarding
 from colabdev.errors import ConfigError, HostKeyMismatch, HostUnreachable, InputError
+from colabdev.payload.cell.core import _free_port
 from colabdev.remote.destination import ConnectString, fingerprint, parse_connect_string
 from colabdev.remote.discovery import search
 from colabdev.remote.reach import reach
@@ -273,6 +278,47 @@ def test_an_editor_gets_back_in_after_a_move(
         assert Registry().get("colab").destination != _at(where, relay.port).destination
         assert _but_port(paths.ssh_config_file().read_text()) == _but_port(before)
     end_link()
+
+
+@pytest.mark.sshd
+def test_what_only_reads_the_ssh_config_finds_a_moved_machine(
+    where: ConnectString, account: Account, heard: Heard, folder: Path
+) -> None:
+    """``shell``, ``code`` and ``forward`` get there as every other command does."""
+    (folder / "page").write_text("moved")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with (
+        relay_to(where.destination.port) as relay,
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as pages,
+    ):
+        serving = threading.Thread(target=pages.serve_forever)
+        serving.start()
+        connect(str(_at(where, relay.port)), "colab", heard)
+
+        def move() -> None:
+            relay.move()
+            account.endpoints.clear()
+            account.publish(_at(where, relay.port))
+
+        move()
+        done = colabdev("shell", "--", "echo", "in")
+        assert (done.stdout, done.returncode) == (b"in\n", 0), done.stderr
+        move()
+        colabdev("code", cwd=folder)  # there is no editor here: it tells the link
+        assert f"  Port {relay.port}\n" in paths.ssh_config_file().read_text()
+        move()
+        try:
+            with (
+                Forwarding("colab", [f"{_free_port()}:{pages.server_address[1]}"], heard) as ports,
+                urllib.request.urlopen(f"{ports.ports[0].url}page") as answer,
+            ):
+                assert answer.read() == b"moved"
+        finally:
+            pages.shutdown()
+            serving.join()
+    done = colabdev("shell", "--", "echo", "in")
+    assert done.returncode == 69
+    assert b"ssh:" not in done.stderr
 
 
 def _but_port(config: str) -> list[str]:
