@@ -2,6 +2,8 @@
 
 import re
 
+from colabdev.language import tr
+
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4}
 
@@ -12,7 +14,7 @@ def seconds(text: str) -> float:
     Raises:
         ValueError: it is no such thing; the message holds examples.
     """
-    return _amount(text, _SECONDS, "90s, 30m or 2h")
+    return _amount(text, _SECONDS, tr("90s, 30m or 2h"))
 
 
 def size(text: str) -> float:
@@ -21,7 +23,7 @@ def size(text: str) -> float:
     Raises:
         ValueError: it is no such thing; the message holds examples.
     """
-    return _amount(text, _BYTES, "500kB, 200MB or 2GB")
+    return _amount(text, _BYTES, tr("500kB, 200MB or 2GB"))
 
 
 def _amount(text: str, units: dict[str, int], example: str) -> float:

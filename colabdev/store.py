@@ -123,12 +123,16 @@ class Document:
         try:
             contents = json.loads(text)
         except ValueError as error:
-            raise self._unreadable(f"it is no JSON ({error})") from error
+            raise self._unreadable(tr("it is no JSON ({error})", error=error)) from error
         if not isinstance(contents, dict):
-            raise self._unreadable("it holds no object")
+            raise self._unreadable(tr("it holds no object"))
         if contents.get("version") != self.version:
             raise self._unreadable(
-                f"it is of version {contents.get('version')!r}, this colabdev reads {self.version}"
+                tr(
+                    "it is of version {found!r}, this colabdev reads {known}",
+                    found=contents.get("version"),
+                    known=self.version,
+                )
             )
         return contents
 

@@ -28,7 +28,7 @@ _PROGRAMMERS = re.compile("decl|Name '{name}' defined|No options defined|%\\(pro
 def messages() -> dict[str, str | tuple[str, str]]:
     """Return all that is to be translated, by its English form."""
     found: dict[str, str | tuple[str, str]] = {}
-    keywords = {"tr": None, "tr_n": (1, 2)}
+    keywords = {"tr": None, "tr_n": (1, 2), "mark": None}
     for _, _, text, _, _ in extract_from_dir(CHECKOUT / "colabdev", keywords=keywords):
         found[text if isinstance(text, str) else text[0]] = text
     for text in _help():

@@ -7,6 +7,7 @@ import click
 
 from colabdev import amounts
 from colabdev.cli.options import SettingOption
+from colabdev.language import mark, tr
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,11 +28,20 @@ class Amount(click.ParamType[float]):
         try:
             return self._parse(value)
         except ValueError as error:
-            self.fail(f"{value!a} is no {self.name}; write one like {error}.", param, context)
+            self.fail(
+                tr(
+                    "{value!a} is no {kind}; write one like {example}.",
+                    value=value,
+                    kind=tr(self.name),
+                    example=error,
+                ),
+                param,
+                context,
+            )
 
 
-DURATION = Amount("duration", amounts.seconds)
-SIZE = Amount("size", amounts.size)
+DURATION = Amount(mark("duration"), amounts.seconds)
+SIZE = Amount(mark("size"), amounts.size)
 
 
 def reconnect_option(function: F) -> F:

@@ -43,7 +43,15 @@ def show(console: Console) -> None:
     ]
     if not console.as_json:
         rows = [{**row, "value": _words(row["value"])} for row in rows]
-    console.table(rows, {"key": "key", "value": "value", "source": "source", "where": "where"})
+    from colabdev.language import tr
+
+    headings = {
+        "key": tr("key"),
+        "value": tr("value"),
+        "source": tr("source"),
+        "where": tr("where"),
+    }
+    console.table(rows, headings)
 
 
 @config.command("set")

@@ -61,13 +61,14 @@ def connect(
       colabdev connect 'colabdev://root@0.tcp.ngrok.io:12345?key=...'
     """
     from colabdev.commands.connect import connect as connect_to
+    from colabdev.language import tr
 
     if ((connect_string or not direct) and host_key) or (connect_string and direct):
-        raise click.UsageError("--direct and --host-key stand in for a connect string.")
+        raise click.UsageError(tr("--direct and --host-key stand in for a connect string."))
     if via and (connect_string or direct or identity):
-        raise click.UsageError("--via colab takes no connect string, --direct or --identity.")
+        raise click.UsageError(tr("--via colab takes no connect string, --direct or --identity."))
     if (session or gpu) and not via:
-        raise click.UsageError("--session and --gpu belong to --via colab.")
+        raise click.UsageError(tr("--session and --gpu belong to --via colab."))
     own = identity or ""
     if via:
         from colabdev.commands.colab import connect_colab
@@ -89,8 +90,13 @@ def connect(
     card = connection.facts.gpu
     console.result(
         connection,
-        f"{card.name if card else 'No GPU'} on {connection.facts.hostname}. "
-        f"Next: 'ssh {alias}', 'colabdev run SCRIPT', or 'colabdev code' for VS Code.",
+        tr(
+            "{gpu} on {host}. "
+            "Next: 'ssh {alias}', 'colabdev run SCRIPT', or 'colabdev code' for VS Code.",
+            gpu=card.name if card else tr("No GPU"),
+            host=connection.facts.hostname,
+            alias=alias,
+        ),
     )
 
 

@@ -33,7 +33,7 @@ def doctor(console: Console, alias: str | None, fix: bool) -> int:
         console.result(checks)
         return 1 if failed else 0
     rows = [
-        {"verdict": check.verdict.value, "name": check.name, "found": _short(check.found),
+        {"verdict": check.verdict.value, "name": tr(check.name), "found": _short(check.found),
          "source": _short(check.source)}
         for check in checks
     ]  # fmt: skip
@@ -43,7 +43,7 @@ def doctor(console: Console, alias: str | None, fix: bool) -> int:
     )
     for check in checks:
         if check.mend:
-            console.warn(f"{check.name}: {check.found}", check.mend)
+            console.warn(f"{tr(check.name)}: {check.found}", check.mend)
     if failed:
         console.done(tr_n("{count} check failed.", "{count} checks failed.", len(failed)))
     else:

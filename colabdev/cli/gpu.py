@@ -9,6 +9,7 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.language import tr
 
 if TYPE_CHECKING:
     from colabdev.commands.gpu import Sample
@@ -49,14 +50,16 @@ def gpu(console: Console, alias: str | None, watch: bool, every: float) -> None:
 
             with in_place() as show:
                 for found in looks:
-                    show(laid_out([_row(one) for one in found], _COLUMNS))
+                    show(laid_out([_row(one) for one in found], _headings()))
 
 
-_COLUMNS = {"gpu": "GPU", "use": "use", "memory": "memory", "power": "power"}
+def _headings() -> dict[str, str]:
+    return {"gpu": "GPU", "use": tr("use"), "memory": tr("memory"), "power": tr("power")}
 
 
 def _show(console: Console, found: "list[Sample]") -> None:
-    console.table([asdict(one) if console.as_json else _row(one) for one in found], _COLUMNS)
+    rows = [asdict(one) if console.as_json else _row(one) for one in found]
+    console.table(rows, _headings())
     sys.stdout.flush()
 
 
@@ -64,7 +67,11 @@ def _row(one: "Sample") -> dict[str, object]:
     def of(used: float | None, total: float | None, unit: str) -> str:
         if used is None:
             return "-"
-        return f"{used:.0f} {unit}" if total is None else f"{used:.0f} of {total:.0f} {unit}"
+        return (
+            f"{used:.0f} {unit}"
+            if total is None
+            else tr("{used} of {total}", used=f"{used:.0f}", total=f"{total:.0f} {unit}")
+        )
 
     def mib(size: int | None) -> float | None:
         return None if size is None else size / 2**20

@@ -90,7 +90,13 @@ def _show(console: Console, found: "list[Job]", empty: str) -> None:
             }
             for job in found
         ],
-        {"id": "job", "name": "name", "state": "state", "code": "exit code", "created": "created"},
+        {
+            "id": tr("job"),
+            "name": tr("name"),
+            "state": tr("state"),
+            "code": tr("exit code"),
+            "created": tr("created"),
+        },
         empty=empty,
     )
 

@@ -68,7 +68,9 @@ def _agreed(name: str) -> bool:
             tr("This removes the runtime {name} and all its files.", name=name),
             tr("Agree with --yes."),
         )
-    return click.confirm(f"End the runtime {name} and remove all its files?", err=True)
+    return click.confirm(
+        tr("End the runtime {name} and remove all its files?", name=name), err=True
+    )
 
 
 COMMANDS = (up, down)

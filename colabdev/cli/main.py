@@ -181,5 +181,5 @@ def _keep_trace() -> str:
         file.write_text(f"colabdev {__version__}\n{traceback.format_exc()}", encoding="utf-8")
     except OSError:
         traceback.print_exc()
-        return "the lines above"
+        return tr("the lines above")
     return str(file)

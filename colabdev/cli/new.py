@@ -84,7 +84,7 @@ def init(console: Console, folder: str) -> None:
             bytes=size_text(adopted.bytes),
         )
     )
-    console.table(rows, {"file": "File", "size": "Size"}, "There is nothing to send.")
+    console.table(rows, {"file": tr("file"), "size": tr("size")}, tr("There is nothing to send."))
     for path, size in adopted.too_large.items():
         console.warn(
             tr("{path} would not be sent: it has {size}.", path=path, size=size_text(size))

@@ -6,6 +6,7 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import job_ids, json_option, pass_console
+from colabdev.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,15 +57,15 @@ def list_(console: Console, limit: int, kind: str | None) -> None:
             for run in found
         ],
         {
-            "id": "run",
-            "name": "name",
-            "on": "on",
-            "hardware": "hardware",
-            "state": "state",
-            "metrics": "metrics",
-            "started": "started",
+            "id": tr("run"),
+            "name": tr("name"),
+            "on": tr("on"),
+            "hardware": tr("hardware"),
+            "state": tr("state"),
+            "metrics": tr("metrics"),
+            "started": tr("started"),
         },
-        empty="Nothing is recorded yet. Try: colabdev exercises run tiny-autograd",
+        empty=tr("Nothing is recorded yet. Try: colabdev exercises run tiny-autograd"),
     )
 
 
@@ -94,7 +95,9 @@ def show(console: Console, run: str) -> None:
                 "exercise": metric.exercise,
                 "case": metric.case,
                 "metric": metric.metric,
-                "value": f"skipped: {metric.skipped}" if metric.skipped else metric.value,
+                "value": tr("skipped: {why}", why=metric.skipped)
+                if metric.skipped
+                else metric.value,
                 "unit": metric.unit,
                 "step": metric.step,
                 "device": metric.device,
@@ -104,7 +107,7 @@ def show(console: Console, run: str) -> None:
             for metric in found.metrics
         ],
         _columns(found),
-        empty="It reported no metric.",
+        empty=tr("It reported no metric."),
     )
 
 
@@ -113,7 +116,9 @@ def hardware(facts: "Mapping[str, object]") -> str:
     gpu = facts.get("gpu")
     if isinstance(gpu, dict) and gpu.get("name"):
         return str(gpu["name"])
-    return f"CPU, {facts['cpus']} cores" if facts.get("cpus") else "unknown"
+    if facts.get("cpus"):
+        return tr("CPU, {cores} cores", cores=facts["cpus"])
+    return tr("unknown")
 
 
 def _gpu_line(use: "GpuUse") -> str:
@@ -122,23 +127,42 @@ def _gpu_line(use: "GpuUse") -> str:
 
     parts = []
     if use.mean_use is not None:
-        parts.append(f"{use.mean_use:.0f} % busy (at most {use.most_use:.0f} %)")
+        parts.append(
+            tr(
+                "{mean} % busy (at most {most} %)",
+                mean=f"{use.mean_use:.0f}",
+                most=f"{use.most_use:.0f}",
+            )
+        )
     if use.peak_memory is not None:
-        parts.append(f"peak memory {size_text(use.peak_memory)}")
+        parts.append(tr("peak memory {size}", size=size_text(use.peak_memory)))
     if use.mean_power is not None:
         parts.append(f"{use.mean_power:.0f} W")
-    return f"GPU {use.gpu}: {', '.join(parts) or 'it tells nothing'} ({use.samples} samples)"
+    return tr(
+        "GPU {number}: {use} ({samples} samples)",
+        number=use.gpu,
+        use=", ".join(parts) or tr("it tells nothing"),
+        samples=use.samples,
+    )
 
 
 def _headline(run: "Run") -> str:
     from colabdev.cli.tables import moment
 
-    code = "" if run.exit_code is None else f", exit code {run.exit_code}"
+    code = "" if run.exit_code is None else tr(", exit code {code}", code=run.exit_code)
     checks = [bool(record.fields.get("passed")) for record in run.records if record.kind == "check"]
-    passed = f", {sum(checks)} of {len(checks)} checks passed" if checks else ""
-    return (
-        f"{run.kind} {run.id}: {run.name} on {run.alias} ({hardware(run.hardware)}), "
-        f"{moment(run.started)}, {run.state.value}{code}{passed}"
+    passed = checks and tr(", {passed} of {all} checks passed", passed=sum(checks), all=len(checks))
+    return tr(
+        "{kind} {id}: {name} on {alias} ({hardware}), {started}, {state}{code}{passed}",
+        kind=run.kind,
+        id=run.id,
+        name=run.name,
+        alias=run.alias,
+        hardware=hardware(run.hardware),
+        started=moment(run.started),
+        state=run.state.value,
+        code=code,
+        passed=passed or "",
     )
 
 
@@ -148,10 +172,18 @@ def _columns(run: "Run") -> dict[str, str]:
     used = {
         name for name in optional for row in run.metrics if getattr(row, name) not in (None, "")
     }
+    headings = {
+        "case": tr("case"),
+        "metric": tr("metric"),
+        "value": tr("value"),
+        "unit": tr("unit"),
+        "step": tr("step"),
+        "device": tr("device"),
+        "dtype": "dtype",
+        "iqr": "iqr",
+    }
     return {
-        name: name
-        for name in ("case", "metric", "value", "unit", "step", "device", "dtype", "iqr")
-        if name in used or name not in optional
+        name: heading for name, heading in headings.items() if name in used or name not in optional
     }
 
 

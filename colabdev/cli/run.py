@@ -104,7 +104,7 @@ def run(
     from colabdev.remote.runtime import Registry
 
     if is_command and is_module:
-        raise click.UsageError("-m names a module; what comes after '--' is a command.")
+        raise click.UsageError(tr("-m names a module; what comes after '--' is a command."))
     if is_command:
         wanted = command_target((target, *arguments), name=name)
     elif is_module:

@@ -4,6 +4,7 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, pass_console
+from colabdev.language import tr
 
 
 @click.group(invoke_without_command=True)
@@ -20,7 +21,6 @@ def runtimes(context: click.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from colabdev.commands.runtimes import runtimes as look
-    from colabdev.language import tr
 
     console = context.ensure_object(Console)
     with console.step(tr("Asking the runtimes")):
@@ -32,11 +32,11 @@ def runtimes(context: click.Context) -> None:
         [{**row, "default": "*" if row["default"] else ""} for row in rows],
         {
             "default": "",
-            "alias": "runtime",
-            "state": "state",
-            "address": "address",
-            "via": "via",
-            "problem": "problem",
+            "alias": tr("runtime"),
+            "state": tr("state"),
+            "address": tr("address"),
+            "via": tr("via"),
+            "problem": tr("problem"),
         },
         empty=tr("No runtime is known yet. Run 'colabdev cell --copy'; paste the cell into Colab."),
     )

@@ -6,30 +6,30 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, on_option, pass_console
-from colabdev.language import tr
+from colabdev.language import mark, tr
 
 if TYPE_CHECKING:
     from colabdev.commands.status import Status
 
 _PLACES = {
-    "alias": "runtime",
-    "state": "state",
-    "address": "address",
-    "gpu": "GPU",
+    "alias": mark("runtime"),
+    "state": mark("state"),
+    "address": mark("address"),
+    "gpu": mark("GPU"),
     "torch": "torch",
     "python": "python",
-    "root": "workspace",
+    "root": mark("workspace"),
 }
 _ACTIVITY = {
-    "alias": "runtime",
-    "up": "up",
-    "left": "left (estimate)",
-    "idle": "given back if idle",
+    "alias": mark("runtime"),
+    "up": mark("up"),
+    "left": mark("left (estimate)"),
+    "idle": mark("given back if idle"),
     "logins": "SSH",
-    "jobs": "jobs",
-    "gpu_use": "GPU use",
-    "gpu_memory": "GPU memory",
-    "disk": "disk free",
+    "jobs": mark("jobs"),
+    "gpu_use": mark("GPU use"),
+    "gpu_memory": mark("GPU memory"),
+    "disk": mark("disk free"),
 }
 
 
@@ -90,8 +90,8 @@ def _show(console: Console, found: "list[Status]") -> None:
     if console.as_json:
         console.result(found)
         return
-    empty = "No runtime is known yet. Run 'colabdev cell --copy' and paste the cell into Colab."
-    console.table([one.row() for one in found], _PLACES, empty)
+    empty = tr("No runtime is known yet. Run 'colabdev cell --copy' and paste the cell into Colab.")
+    console.table([one.row() for one in found], _said(_PLACES), empty)
     console.table([one.activity() for one in found if one.facts], _activity(found))
     for one in found:
         if one.problem:
@@ -101,15 +101,19 @@ def _show(console: Console, found: "list[Status]") -> None:
 def _activity(found: "list[Status]") -> dict[str, str]:
     """Return the columns; that of the idle time only where a VM is to be given back for it."""
     idle = any(one.facts and one.facts.idle_left is not None for one in found)
-    return {name: title for name, title in _ACTIVITY.items() if idle or name != "idle"}
+    return _said({name: title for name, title in _ACTIVITY.items() if idle or name != "idle"})
+
+
+def _said(headings: dict[str, str]) -> dict[str, str]:
+    return {key: tr(heading) for key, heading in headings.items()}
 
 
 def _screen(found: "list[Status]") -> list[object]:
     from colabdev.cli.tables import laid_out
 
     return [
-        laid_out([one.row() for one in found], _PLACES),
-        laid_out([one.activity() for one in found], _ACTIVITY),
+        laid_out([one.row() for one in found], _said(_PLACES)),
+        laid_out([one.activity() for one in found], _activity(found)),
         *(f"{one.runtime.alias}: {one.problem} {one.hint}" for one in found if one.problem),
         _carried(),
     ]

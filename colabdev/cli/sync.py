@@ -60,6 +60,7 @@ def sync(
     from dataclasses import replace
     from pathlib import Path
 
+    from colabdev.language import tr
     from colabdev.settings import setting
     from colabdev.sync.options import Mode, Options
 
@@ -68,10 +69,10 @@ def sync(
     root = Path(project).resolve()
     if options.mode is Mode.MIRROR and not (yes or dry_run or console.as_json) and _can_ask():
         _sync(console, root, alias, replace(options, dry_run=True))
-        click.confirm("Make the runtime's copy so?", abort=True, err=True)
+        click.confirm(tr("Make the runtime's copy so?"), abort=True, err=True)
         options = replace(options, sure=True)
     if watch and dry_run:
-        raise click.UsageError("--watch and --dry-run do not go together.")
+        raise click.UsageError(tr("--watch and --dry-run do not go together."))
     if watch:
         _watch(console, root, alias, options)
     else:

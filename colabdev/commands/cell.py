@@ -10,7 +10,7 @@ from pathlib import Path
 from colabdev import texts
 from colabdev.commands.relay import relay_port
 from colabdev.errors import InputError
-from colabdev.language import tr
+from colabdev.language import mark, tr
 from colabdev.remote.destination import Relay
 from colabdev.remote.runtime import check_alias
 from colabdev.store import write_atomic
@@ -51,7 +51,7 @@ TUNNELS = tuple(_ROADS)
 _PUBLIC_KEY = re.compile(
     r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/=]+( .*)?"
 )
-_PUB = "Give a file as ssh-keygen or 'colabdev cell' makes it: id_ed25519.pub."
+_PUB = mark("Give a file as ssh-keygen or 'colabdev cell' makes it: id_ed25519.pub.")
 _ADDRESS = re.compile(r"[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?:[1-9][0-9]{0,4}")
 
 
@@ -144,10 +144,13 @@ def read_public_key(path: Path) -> str:
     try:
         lines = path.read_text(encoding="utf-8").strip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(tr("{path} cannot be read as a public key.", path=path), _PUB) from error
+        raise InputError(
+            tr("{path} cannot be read as a public key.", path=path), tr(_PUB)
+        ) from error
     if len(lines) != 1 or not _PUBLIC_KEY.fullmatch(lines[0]) or not lines[0].isprintable():
         raise InputError(
-            tr("{path} holds no public key: one line, a known type, no options.", path=path), _PUB
+            tr("{path} holds no public key: one line, a known type, no options.", path=path),
+            tr(_PUB),
         )
     return lines[0]
 

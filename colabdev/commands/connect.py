@@ -110,14 +110,21 @@ def record(
 
 
 def _welcome(runtime: Runtime, before: Runtime | None) -> str:
-    sentence = f"Connected: {runtime.alias} is {runtime.destination}, workspace {runtime.root}."
+    sentence = tr(
+        "Connected: {alias} is {destination}, workspace {root}.",
+        alias=runtime.alias,
+        destination=runtime.destination,
+        root=runtime.root,
+    )
     if before is None:
         return sentence
     if before.boot_id != runtime.boot_id:
-        return f"{sentence} It is a fresh machine: files and jobs of the one before are not there."
-    if before.destination != runtime.destination:
-        return f"{sentence} It is the same machine as before at a new address."
-    return f"{sentence} It was connected already."
+        more = tr("It is a fresh machine: files and jobs of the one before are not there.")
+    elif before.destination != runtime.destination:
+        more = tr("It is the same machine as before at a new address.")
+    else:
+        more = tr("It was connected already.")
+    return f"{sentence} {more}"
 
 
 def _include(reporter: Reporter) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from colabdev import texts
 from colabdev.errors import ColabdevError, InputError
+from colabdev.language import tr
 from colabdev.store import private_dir, scratch_dir
 
 EXERCISES = ("tiny-autograd", "dot-mm-matmul", "device-move")
@@ -84,21 +85,23 @@ class _Sides:
             check=False,
         )
         if done.returncode:
-            raise ColabdevError(f"The cell did not start: {done.stderr.strip() or done.stdout}")
+            raise ColabdevError(
+                tr("The cell did not start: {said}", said=done.stderr.strip() or done.stdout)
+            )
         return done.stdout
 
     def _run(self, argv: Sequence[str], environment: Mapping[str, str], cwd: Path | None) -> None:
         done = subprocess.run(argv, env=environment, cwd=cwd or self.laptop, check=False)
         if done.returncode:
             raise ColabdevError(
-                f"This step of the demo ended with {done.returncode}.",
-                "Its own message stands above.",
+                tr("This step of the demo ended with {code}.", code=done.returncode),
+                tr("Its own message stands above."),
             )
 
 
 def _walk(sides: _Sides) -> None:
     stage = sides.stage
-    stage.chapter("The laptop renders a cell. It holds a public key and no secret.")
+    stage.chapter(tr("The laptop renders a cell. It holds a public key and no secret."))
     stage.prompt("laptop", "colabdev cell --tunnel none > cell.py")
     with (sides.laptop / "cell.py").open("w", encoding="utf-8") as target:
         subprocess.run(
@@ -108,17 +111,19 @@ def _walk(sides: _Sides) -> None:
             check=True,
         )
     with _running_cell(sides) as connect_string:
-        stage.chapter("The laptop proves the login against the host key in that line.")
+        stage.chapter(tr("The laptop proves the login against the host key in that line."))
         sides.colabdev("connect", connect_string, show="colabdev connect 'colabdev://...'")
         sides.ssh("hostname; python3 --version")
         project = _project(sides.laptop)
-        stage.chapter("A project is sent, and a script runs as a job that outlives the line.")
+        stage.chapter(tr("A project is sent, and a script runs as a job that outlives the line."))
         sides.colabdev("sync", cwd=project)
         sides.colabdev("run", "train.py", cwd=project)
-        stage.chapter("Three exercises of the course run as jobs; what they measure is recorded.")
+        stage.chapter(
+            tr("Three exercises of the course run as jobs; what they measure is recorded.")
+        )
         for exercise in EXERCISES:
             sides.colabdev("exercises", "run", exercise)
-        stage.chapter("The laptop forgets the runtime, and the VM ends. The results stay.")
+        stage.chapter(tr("The laptop forgets the runtime, and the VM ends. The results stay."))
         sides.colabdev("disconnect", "colab")
     sides.colabdev("results", "list", "--kind", "exercise")
 
@@ -126,8 +131,8 @@ def _walk(sides: _Sides) -> None:
 @contextmanager
 def _running_cell(sides: _Sides) -> Iterator[str]:
     """Run the cell, lend its connect string, and stop what it started, whatever happens."""
-    sides.stage.chapter("Colab runs it: a private SSH server, and one line to take home.")
-    sides.stage.prompt("colab", "run the cell")
+    sides.stage.chapter(tr("Colab runs it: a private SSH server, and one line to take home."))
+    sides.stage.prompt("colab", tr("run the cell"))
     try:
         printed = sides.cell()
         sides.stage.said(printed)
@@ -150,8 +155,8 @@ def _project(laptop: Path) -> Path:
 def _check_needs(python: str) -> None:
     if not shutil.which("ssh"):
         raise InputError(
-            "The demo shows that a plain ssh works, and this machine has no ssh client.",
-            "Install OpenSSH's client (Debian: sudo apt-get install openssh-client).",
+            tr("The demo shows that a plain ssh works, and this machine has no ssh client."),
+            tr("Install OpenSSH's client (Debian: sudo apt-get install openssh-client)."),
         )
     probe = [
         python,
@@ -161,11 +166,13 @@ def _check_needs(python: str) -> None:
     try:
         found = subprocess.run(probe, check=False, capture_output=True).returncode == 0
     except OSError as error:
-        raise InputError(f"{python} cannot be started: {error.strerror}.") from error
+        raise InputError(
+            tr("{program} cannot be started: {strerror}.", program=python, strerror=error.strerror)
+        ) from error
     if not found:
         raise InputError(
-            f"{python} has no torch, which the exercises need.",
-            "Name an interpreter that has it (--python), or: pip install 'colabdev[torch]'",
+            tr("{python} has no torch, which the exercises need.", python=python),
+            tr("Name an interpreter that has it (--python), or: pip install 'colabdev[torch]'"),
         )
 
 

@@ -30,7 +30,11 @@ def disconnect(alias: str | None, reporter: Reporter) -> Runtime | None:
         registry.forget(gone.alias)
         reporter.done(_farewell(gone))
     else:
-        reporter.done(f"There is no runtime {alias or ''}".rstrip() + ", so nothing is to be done.")
+        reporter.done(
+            tr("There is no runtime {alias}, so nothing is to be done.", alias=alias)
+            if alias
+            else tr("There is no runtime, so nothing is to be done.")
+        )
     sshconfig.write_ssh_files(registry)
     if gone is not None:
         _take_out_of_editors(gone.alias, reporter)

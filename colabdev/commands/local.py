@@ -171,5 +171,5 @@ def _run_cell(home: Path, python: str, *words: str) -> str:
         ) from error
     if done.returncode:
         message, _, step = done.stderr.strip().partition("\n")
-        raise ColabdevError(message or "The cell ended without a word.", step)
+        raise ColabdevError(message or tr("The cell ended without a word."), step)
     return done.stdout

@@ -99,14 +99,14 @@ def _checked_name(name: str, *, given: bool) -> str:
 def _refusal(name: str) -> str:
     """Return why *name* cannot name a package, or nothing."""
     if not _NAME.fullmatch(name):
-        return "it takes a-z, 0-9 and _, and begins with a letter"
+        return tr("it takes a-z, 0-9 and _, and begins with a letter")
     if name.endswith("_"):
-        return "it ends with _"
+        return tr("it ends with _")
     if len(name) > _LONGEST:
-        return f"it has more than {_LONGEST} letters"
+        return tr("it has more than {most} letters", most=_LONGEST)
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        return "it is a word of the language"
-    return "something else is called so already" if name in _TAKEN else ""
+        return tr("it is a word of the language")
+    return tr("something else is called so already") if name in _TAKEN else ""
 
 
 def _check_free(folder: Path) -> None:

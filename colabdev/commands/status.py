@@ -42,11 +42,11 @@ class Status:
         row = {
             "alias": self.runtime.alias,
             "state": self.state.value,
-            "address": str(self.runtime.destination or "this machine"),
+            "address": str(self.runtime.destination or tr("this machine")),
             "root": self.runtime.root,
             "python": facts.python if facts else "",
             "torch": facts.torch if facts else "",
-            "gpu": f"{gpu.name} {_gib(gpu.memory)}" if gpu else "none" if facts else "",
+            "gpu": f"{gpu.name} {_gib(gpu.memory)}" if gpu else tr("none") if facts else "",
             "disk_free": _gib(facts.disk_free) if facts else "",
             "problem": self.problem,
         }
@@ -171,7 +171,11 @@ def _gib(size: int) -> str:
 
 
 def _part(used: int | None, total: int) -> str:
-    return _gib(total) if used is None else f"{used / 2**30:.1f} of {_gib(total)}"
+    return (
+        _gib(total)
+        if used is None
+        else tr("{used} of {total}", used=f"{used / 2**30:.1f}", total=_gib(total))
+    )
 
 
 def _span(seconds: float | None) -> str:
@@ -179,4 +183,8 @@ def _span(seconds: float | None) -> str:
         return ""
     minutes = int(seconds // 60)
     days, hours = divmod(minutes // 60, 24)
-    return f"{days} d {hours} h" if days else f"{hours}:{minutes % 60:02d} h"
+    return (
+        tr("{days} d {hours} h", days=days, hours=hours)
+        if days
+        else tr("{hours}:{minutes} h", hours=hours, minutes=f"{minutes % 60:02d}")
+    )

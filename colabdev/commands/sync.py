@@ -55,8 +55,19 @@ def sync_project(
         names = ", ".join(shown(left.path) for left in report.conflicts[:_NAMED])
         more = len(report.conflicts) - _NAMED
         raise SyncConflict(
-            f"In conflict with {runtime.alias} and left as they are on both sides: {names}"
-            + (f" and {more} more." if more > 0 else "."),
+            tr(
+                "In conflict with {alias} and left as they are on both sides: {names} and {more} "
+                "more.",
+                more=more,
+                alias=runtime.alias,
+                names=names,
+            )
+            if more > 0
+            else tr(
+                "In conflict with {alias} and left as they are on both sides: {names}.",
+                alias=runtime.alias,
+                names=names,
+            ),
             tr(
                 "Keep yours: colabdev push --force PATH. Or the runtime's: colabdev pull "
                 "--force PATH."
@@ -113,16 +124,20 @@ def _warn(report: SyncReport, reporter: Reporter, limit: int) -> None:
     for notice in report.notices:
         reporter.warn(notice)
     large = tuple(
-        Left(path, f"it has {size_text(size)}, more than {size_text(limit)}")
+        Left(
+            path, tr("it has {size}, more than {most}", size=size_text(size), most=size_text(limit))
+        )
         for path, size in report.too_large.items()
     )
     _name(
         large,
         reporter,
-        "To let it travel: colabdev sync --large, or large = [...] in [tool.colabdev] of "
-        "pyproject.toml. To be rid of this: name it in .colabdevignore.",
+        tr(
+            "To let it travel: colabdev sync --large, or large = [...] in [tool.colabdev] of "
+            "pyproject.toml. To be rid of this: name it in .colabdevignore."
+        ),
     )
-    hint = "Name what need not be synced in .gitignore or .colabdevignore."
+    hint = tr("Name what need not be synced in .gitignore or .colabdevignore.")
     _name(report.refused, reporter, hint)
     _name(report.skipped, reporter, hint)
     _name(report.conflicts, reporter, "")
@@ -131,7 +146,9 @@ def _warn(report: SyncReport, reporter: Reporter, limit: int) -> None:
 def _name(left: tuple[Left, ...], reporter: Reporter, hint: str) -> None:
     """Warn of each of *left*; the *hint*, the same for all, stands with the first."""
     for number, one in enumerate(left[:_NAMED]):
-        text = f"{shown(one.path)} was left alone: {shown(one.reason)}."
+        text = tr(
+            "{path} was left alone: {reason}.", path=shown(one.path), reason=shown(one.reason)
+        )
         reporter.warn(text, "" if number else hint)
     if len(left) > _NAMED:
         reporter.warn(tr("{left} more were left alone for such reasons.", left=len(left) - _NAMED))

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from colabdev.language import tr
+
 _GAP = re.compile(r"(?:[ \t\r\n]|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 _SCALAR = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null", re.ASCII)
@@ -52,7 +54,7 @@ def with_entry(text: str, path: Sequence[str], value: object) -> str:
         return f"{gap}{_rendered(path, value, '', _newline(text))}{_newline(text)}"
     place, rest = top, list(path)
     while len(rest) > 1 and (member := _last(place, rest[0])) is not None:
-        place = _object(text, member.value, rest[0])
+        place = _object(text, member.value, ascii(rest[0]))
         rest.pop(0)
     member = _last(place, rest[0])
     if member is None:
@@ -60,7 +62,7 @@ def with_entry(text: str, path: Sequence[str], value: object) -> str:
     if json.loads(_bare(text[member.value : member.end])) == value:
         return text
     if text[member.value] in "{[":
-        raise CannotEditError(f"{rest[0]!a} holds something else")
+        raise CannotEditError(tr("{name!a} holds something else", name=rest[0]))
     return text[: member.value] + json.dumps(value) + text[member.end :]
 
 
@@ -81,7 +83,7 @@ def without_entry(text: str, path: Sequence[str], value: object) -> str:
             return text
         chain.append((place, member))
         if number + 1 < len(path):
-            place = _object(text, member.value, name)
+            place = _object(text, member.value, ascii(name))
     member = chain[-1][1]
     if text[member.value] in "{[" or json.loads(text[member.value : member.end]) != value:
         return text
@@ -101,15 +103,15 @@ def _top(text: str) -> _Object | None:
     start = _after_gap(text, 0)
     if start == len(text):
         return None
-    top = _object(text, start, "the outermost value")
+    top = _object(text, start, tr("the outermost value"))
     if _after_gap(text, top.end + 1) != len(text):
-        raise CannotEditError("something stands behind its last brace")
+        raise CannotEditError(tr("something stands behind its last brace"))
     return top
 
 
 def _object(text: str, start: int, name: str) -> _Object:
     if text[start : start + 1] != "{":
-        raise CannotEditError(f"{name!a} is no object")
+        raise CannotEditError(tr("{name} is no object", name=name))
     members: list[_Member] = []
     at = _after_gap(text, start + 1)
     while text[at : at + 1] != "}":
@@ -182,7 +184,7 @@ def _after_gap(text: str, at: int) -> int:
 
 def _damaged(text: str, at: int) -> CannotEditError:
     line = len(_NEWLINE.findall(text, 0, at)) + 1
-    return CannotEditError(f"line {line} is no JSON that we understand")
+    return CannotEditError(tr("line {line} is no JSON that we understand", line=line))
 
 
 def _last(place: _Object, name: str) -> _Member | None:

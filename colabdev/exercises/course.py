@@ -129,7 +129,10 @@ class Course:
     @classmethod
     def _parse(cls, table: "_Table", root: Path) -> Self:
         if (version := table.take("format", int)) != FORMAT:
-            raise table.error("format", f"is {version}, and this colabdev reads {FORMAT}")
+            raise table.error(
+                "format",
+                tr("is {found}, and this colabdev reads {known}", found=version, known=FORMAT),
+            )
         course = cls(
             title=_text(table.table("title")),
             exercises=tuple(_exercise(each, root) for each in table.tables("exercises")),
@@ -139,7 +142,7 @@ class Course:
         slugs = [exercise.slug for exercise in course.exercises]
         for slug in slugs:
             if slugs.count(slug) > 1:
-                raise table.error("exercises", f"has '{slug}' twice")
+                raise table.error("exercises", tr("has '{slug}' twice", slug=slug))
         return course
 
     def exercise(self, slug: str) -> Exercise:
@@ -152,7 +155,7 @@ class Course:
         if slug in known:
             return known[slug]
         near = difflib.get_close_matches(slug, known, n=1)
-        hint = f"Did you mean '{near[0]}'? " if near else ""
+        hint = tr("Did you mean {name}?", name=f"'{near[0]}'") + " " if near else ""
         raise InputError(
             tr("There is no exercise '{slug}'.", slug=slug),
             tr("{hint}'colabdev exercises list' shows them all.", hint=hint),
@@ -162,14 +165,19 @@ class Course:
 def _exercise(table: "_Table", root: Path) -> Exercise:
     slug = table.take("slug", str)
     if not _SLUG.fullmatch(slug):
-        raise table.error("slug", f"is {slug!r}: use lower-case words joined by '-'")
+        raise table.error("slug", tr("is {slug!r}: use lower-case words joined by '-'", slug=slug))
     table = table.renamed(f"exercises.{slug}")
     hints = tuple(_text(hint) for hint in table.tables("hints"))
     if len(hints) < _FEWEST_HINTS:
-        raise table.error("hints", f"has {len(hints)} of at least {_FEWEST_HINTS} hints")
+        raise table.error(
+            "hints",
+            tr("has {count} of at least {least} hints", count=len(hints), least=_FEWEST_HINTS),
+        )
     gpu = table.take("gpu", str)
     if gpu not in get_args(Gpu):
-        raise table.error("gpu", f"is {gpu!r}, and may be {', '.join(get_args(Gpu))}")
+        raise table.error(
+            "gpu", tr("is {gpu!r}, and may be {names}", gpu=gpu, names=", ".join(get_args(Gpu)))
+        )
     exercise = Exercise(
         slug=slug,
         title=_text(table.table("title")),
@@ -204,28 +212,31 @@ class _Table:
 
     def error(self, key: str, problem: str) -> CourseError:
         where = f"{self._name}.{key}" if self._name else key
-        return CourseError(f"{self._file}: '{where}' {problem}.", tr("Mend the course's file."))
+        return CourseError(
+            tr("{file}: '{where}' {problem}.", file=self._file, where=where, problem=problem),
+            tr("Mend the course's file."),
+        )
 
     def take(self, key: str, *kinds: type) -> Any:
         """Take the value of *key* out; it must be there and be of one of *kinds*."""
         try:
             value = self._values.pop(key)
         except KeyError:
-            raise self.error(key, "is missing") from None
+            raise self.error(key, tr("is missing")) from None
         if type(value) not in kinds:
-            raise self.error(key, f"is no {kinds[-1].__name__}")
+            raise self.error(key, tr("is no {kind}", kind=kinds[-1].__name__))
         return value
 
     def text(self, key: str) -> str:
         value: str = self.take(key, str)
         if not value.strip():
-            raise self.error(key, "is empty")
+            raise self.error(key, tr("is empty"))
         return value.strip()
 
     def texts(self, key: str) -> tuple[str, ...]:
         values = self.take(key, list)
         if not values or not all(isinstance(value, str) and value.strip() for value in values):
-            raise self.error(key, "is no list of texts")
+            raise self.error(key, tr("is no list of texts"))
         return tuple(values)
 
     def table(self, key: str) -> "_Table":
@@ -234,7 +245,7 @@ class _Table:
     def tables(self, key: str) -> list["_Table"]:
         values = self.take(key, list)
         if not values or not all(isinstance(value, dict) for value in values):
-            raise self.error(key, "is no list of tables")
+            raise self.error(key, tr("is no list of tables"))
         return [
             _Table(value, f"{self._inner(key)}[{at}]", self._file)
             for at, value in enumerate(values)
@@ -243,7 +254,7 @@ class _Table:
     def finish(self) -> None:
         """Refuse the keys that nobody took."""
         for key in self._values:
-            raise self.error(key, "is unknown")
+            raise self.error(key, tr("is unknown"))
 
     def _inner(self, key: str) -> str:
         return f"{self._name}.{key}" if self._name else key

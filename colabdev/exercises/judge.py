@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colabdev.exercises.course import Course, Exercise, Outcome
+from colabdev.language import tr
 from colabdev.payload import checker
 
 _TREES = ("exercises", "checks", "solutions", "briefs", "explanations")
@@ -44,24 +45,24 @@ def _files(course: Course) -> Iterator[Problem]:
     for file in sorted(expected):
         try:
             if not file.read_text(encoding="utf-8").strip():
-                yield Problem(file, "is empty")
+                yield Problem(file, tr("is empty"))
         except FileNotFoundError:
-            yield Problem(file, "is missing")
+            yield Problem(file, tr("is missing"))
         except (OSError, UnicodeDecodeError) as error:
-            yield Problem(file, f"cannot be read: {error}")
+            yield Problem(file, tr("cannot be read: {error}", error=error))
     for tree in _TREES:
         for file in sorted((course.root / tree).rglob("*")):
             if file.is_file() and file not in expected and "__pycache__" not in file.parts:
-                yield Problem(file, "belongs to no exercise")
+                yield Problem(file, tr("belongs to no exercise"))
 
 
 def _texts(exercise: Exercise) -> Iterator[Problem]:
     if "TODO" not in exercise.starter.read_text(encoding="utf-8"):
-        yield Problem(exercise.starter, "has no TODO")
+        yield Problem(exercise.starter, tr("has no TODO"))
     if "TODO" in exercise.solution.read_text(encoding="utf-8"):
-        yield Problem(exercise.solution, "still has a TODO")
+        yield Problem(exercise.solution, tr("still has a TODO"))
     if _measures(exercise.check) != (exercise.gpu == "measures"):
-        yield Problem(exercise.check, f"does not do what gpu = '{exercise.gpu}' says")
+        yield Problem(exercise.check, tr("does not do what gpu = '{gpu}' says", gpu=exercise.gpu))
 
 
 def _measures(check: Path) -> bool:
@@ -77,14 +78,19 @@ def _verdicts(exercise: Exercise) -> list[Problem]:
     problems = []
     try:
         if checker.outcome(_examine(exercise, exercise.starter)) == Outcome.PASSED:
-            problems.append(Problem(exercise.starter, "passes as it is shipped"))
+            problems.append(Problem(exercise.starter, tr("passes as it is shipped")))
         solved = _examine(exercise, exercise.solution)
     except checker.Broken as broken:
-        return [Problem(exercise.check, f"cannot run: {broken}")]
+        return [Problem(exercise.check, tr("cannot run: {broken}", broken=broken))]
     for verdict in solved:
         if verdict.outcome in (Outcome.FAILED, Outcome.ERROR):
             told = f"{_english(verdict.problem)} {verdict.detail}".strip()
-            problems.append(Problem(exercise.solution, f"does not pass {verdict.task}: {told}"))
+            problems.append(
+                Problem(
+                    exercise.solution,
+                    tr("does not pass {task}: {told}", task=verdict.task, told=told),
+                )
+            )
     return problems
 
 

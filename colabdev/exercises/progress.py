@@ -57,11 +57,13 @@ class Progress:
         known = {name: document.get(name, "") for name in ("course", "language", "current")}
         for name, value in known.items():
             if not isinstance(value, str):
-                raise _unreadable(file, f"{name!r} in it is no text")
+                raise _unreadable(file, tr("{name!r} in it is no text", name=name))
         try:
             marks = {slug: _mark(entry) for slug, entry in document.get("exercises", {}).items()}
         except (AttributeError, TypeError) as error:
-            raise _unreadable(file, f"an entry in it is damaged ({error})") from error
+            raise _unreadable(
+                file, tr("an entry in it is damaged ({error})", error=error)
+            ) from error
         return cls(**known, marks=marks)
 
     def mark(self, slug: str) -> Mark:
@@ -114,7 +116,14 @@ def _document(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise _unreadable(file, str(error)) from error
     if (version := document.get("version")) != VERSION:
-        raise _unreadable(file, f"it is of version {version!r}, this colabdev reads {VERSION}")
+        raise _unreadable(
+            file,
+            tr(
+                "it is of version {found!r}, this colabdev reads {known}",
+                found=version,
+                known=VERSION,
+            ),
+        )
     return document
 
 
@@ -124,7 +133,7 @@ def _mark(entry: Any) -> Mark:
     kinds = (str, int, str)
     for name, kind in zip(Mark.__slots__, kinds, strict=True):
         if type(getattr(mark, name)) is not kind:
-            raise TypeError(f"{name} is no {kind.__name__}")
+            raise TypeError(tr("{name} is no {kind}", name=name, kind=kind.__name__))
     return mark
 
 

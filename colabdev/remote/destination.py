@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from colabdev.errors import BadConnectString
-from colabdev.language import tr
+from colabdev.language import mark, tr
 
 # The roads a connect string may name; how each one is taken is in `tunnels`.
 ROADS = ("none", "ngrok", "cloudflared", "relay")
@@ -18,7 +18,7 @@ ROADS = ("none", "ngrok", "cloudflared", "relay")
 _OWN_ROAD = "colab"
 
 
-_HINT = "Copy the whole line the cell printed."
+_HINT = mark("Copy the whole line the cell printed.")
 _VERSION = "1"
 _FIELDS = ("key", "boot", "root", "via", "v")
 _RELAY_FIELDS = ("relay", "relaykey")
@@ -126,12 +126,12 @@ class ConnectString:
                     "This connect string is cut off or damaged: it does not read "
                     "colabdev://USER@HOST:PORT?key=...&boot=...&root=...&via=...&v=1."
                 ),
-                _HINT,
+                tr(_HINT),
             )
         fields = _fields(match["query"])
         user, host, port = _endpoint(match)
         if not _BOOT.fullmatch(fields["boot"]):
-            raise _bad("boot id", fields["boot"])
+            raise _bad(tr("boot id"), fields["boot"])
         via = _OWN_ROAD if own and fields["via"] == _OWN_ROAD else _via(fields["via"])
         relay = _relay(fields) if via == "relay" else None
         _check_end(via, host, port)
@@ -161,7 +161,7 @@ def parse_place(text: str) -> tuple[str, str, int]:
     """
     match = _PLACE.fullmatch(text) or _PLACE.fullmatch(f"{text}:22")
     if match is None:
-        raise _bad("relay", text)
+        raise _bad(tr("relay"), text)
     return _endpoint(match)
 
 
@@ -176,7 +176,8 @@ def _token(text: str) -> str:
     token = line["token"] if line else ""
     if not token.startswith("colabdev://"):
         raise BadConnectString(
-            tr("This is no connect string: it is not one word that begins with colabdev://."), _HINT
+            tr("This is no connect string: it is not one word that begins with colabdev://."),
+            tr(_HINT),
         )
     if len(token) > _MAX_LENGTH:
         raise BadConnectString(
@@ -184,7 +185,7 @@ def _token(text: str) -> str:
                 "This connect string is longer than {MAX_LENGTH} characters.",
                 MAX_LENGTH=_MAX_LENGTH,
             ),
-            _HINT,
+            tr(_HINT),
         )
     if not token.isascii() or not token.isprintable() or "'" in token or '"' in token:
         raise BadConnectString(
@@ -192,7 +193,7 @@ def _token(text: str) -> str:
                 "This connect string holds a character that none of ours has: a quote, a "
                 "control character or a letter beyond ASCII."
             ),
-            _HINT,
+            tr(_HINT),
         )
     return token
 
@@ -204,7 +205,7 @@ def _fields(query: str) -> dict[str, str]:
         )
     except ValueError as error:
         raise BadConnectString(
-            tr("The fields of this connect string are cut off or damaged."), _HINT
+            tr("The fields of this connect string are cut off or damaged."), tr(_HINT)
         ) from error
     fields = dict(pairs)
     # The version comes first: what else is strange may be right in another one.
@@ -219,12 +220,12 @@ def _fields(query: str) -> dict[str, str]:
             tr("Update colabdev, or render the cell anew with 'colabdev cell'."),
         )
     if len(fields) < len(pairs):
-        raise BadConnectString(tr("A field of this connect string stands there twice."), _HINT)
+        raise BadConnectString(tr("A field of this connect string stands there twice."), tr(_HINT))
     wanted = (*_FIELDS, *_RELAY_FIELDS) if fields.get("via") == "relay" else _FIELDS
     if unknown := [name for name in fields if name not in wanted]:
         raise BadConnectString(
             tr("This connect string has an unknown field {unknown}.", unknown=_shown(unknown[0])),
-            _HINT,
+            tr(_HINT),
         )
     if missing := [name for name in wanted if name not in fields]:
         raise BadConnectString(
@@ -232,7 +233,7 @@ def _fields(query: str) -> dict[str, str]:
                 "This connect string is cut off: the field '{missing}' is missing.",
                 missing=missing[0],
             ),
-            _HINT,
+            tr(_HINT),
         )
     return fields
 
@@ -243,9 +244,9 @@ def _host(text: str) -> str:
             # A zone (fe80::1%eth0) is a place on somebody else's machine, and '%' a token of ssh.
             return str(ipaddress.IPv6Address(text[1:-1] if "%" not in text else ""))
         except ValueError as error:
-            raise _bad("host", text) from error
+            raise _bad(tr("host"), text) from error
     if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in text.split(".")):
-        raise _bad("host", text)
+        raise _bad(tr("host"), text)
     return text
 
 
@@ -253,12 +254,12 @@ def _host_key(text: str) -> str:
     key_type, _, encoded = text.partition(" ")
     expected = _KEY_LENGTHS.get(key_type)
     if expected is None:
-        raise _bad("host key's type", key_type)
+        raise _bad(tr("host key's type"), key_type)
     try:
         blob = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadConnectString(
-            tr("The host key in this connect string is no base64."), _HINT
+            tr("The host key in this connect string is no base64."), tr(_HINT)
         ) from error
     name = len(key_type).to_bytes(4, "big") + key_type.encode()
     if not blob.startswith(name):
@@ -267,7 +268,7 @@ def _host_key(text: str) -> str:
                 "The host key in this connect string is damaged: it is no {key_type} key inside.",
                 key_type=key_type,
             ),
-            _HINT,
+            tr(_HINT),
         )
     if len(blob) != expected or base64.b64encode(blob).decode() != encoded:
         raise BadConnectString(
@@ -278,7 +279,7 @@ def _host_key(text: str) -> str:
                 key_type=key_type,
                 expected=expected,
             ),
-            _HINT,
+            tr(_HINT),
         )
     return f"{key_type} {encoded}"
 
@@ -286,40 +287,40 @@ def _host_key(text: str) -> str:
 def _root(text: str) -> str:
     parts = text.split("/")
     if not text.startswith("/") or not text.isprintable() or len(text) > 1024 or ".." in parts:
-        raise _bad("workspace root", text)
+        raise _bad(tr("workspace root"), text)
     return text
 
 
 def _endpoint(match: re.Match[str]) -> tuple[str, str, int]:
     user, port = match["user"], match["port"]
     if not _USER.fullmatch(user):
-        raise _bad("user name", user)
+        raise _bad(tr("user name"), user)
     if not _PORT.fullmatch(port) or int(port) > 65535:
-        raise _bad("port", port)
+        raise _bad(tr("port"), port)
     return user, _host(match["host"]), int(port)
 
 
 def _via(text: str) -> str:
     if text not in ROADS:
-        raise _bad("tunnel", text)
+        raise _bad(tr("tunnel"), text)
     return text
 
 
 def _relay(fields: dict[str, str]) -> Relay:
     match = _PLACE.fullmatch(fields["relay"])
     if match is None:
-        raise _bad("relay", fields["relay"])
+        raise _bad(tr("relay"), fields["relay"])
     return Relay(*_endpoint(match), _host_key(fields["relaykey"]))
 
 
 def _check_end(via: str, host: str, port: int) -> None:
     """Hold each road to where it can lead: neither to another site nor into a relay's network."""
     if via == "cloudflared" and not (_QUICK_TUNNEL.fullmatch(host) and port == 443):
-        raise _bad("cloudflared address", f"{host}:{port}")
+        raise _bad(tr("cloudflared address"), f"{host}:{port}")
     if via == _OWN_ROAD and not _LABEL.fullmatch(host):
-        raise _bad("runtime's name", host)
+        raise _bad(tr("runtime's name"), host)
     if via == "relay" and host not in ("127.0.0.1", "::1"):
-        raise _bad("address on the relay", host)
+        raise _bad(tr("address on the relay"), host)
 
 
 def _bad(what: str, value: str) -> BadConnectString:
@@ -329,7 +330,7 @@ def _bad(what: str, value: str) -> BadConnectString:
             what=what,
             value=_shown(value),
         ),
-        _HINT,
+        tr(_HINT),
     )
 
 

@@ -169,5 +169,5 @@ def _seconds(value: Any) -> float | None:
         return None
     seconds = float(value)
     if not 0 <= seconds < 1e12:  # nan is not
-        raise ValueError("a time that cannot be")
+        raise ValueError(tr("a time that cannot be"))
     return seconds

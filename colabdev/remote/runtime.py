@@ -201,6 +201,6 @@ def _from_entry(alias: str, entry: Mapping[str, Any]) -> Runtime:
     stable = entry.get("stable", False)
     well = isinstance(registered, str) and isinstance(identity, str) and isinstance(stable, bool)
     if not (_ALIAS.fullmatch(alias) and well):
-        raise TypeError(f"the entry of {alias!a}")
+        raise TypeError(tr("the entry of {alias!a}", alias=alias))
     destination = replace(parsed.destination, identity=identity)
     return Runtime(alias, destination, parsed.boot_id, parsed.root, registered, stable)

@@ -231,10 +231,10 @@ def _rewrite(change: Callable[[bytes, str], bytes]) -> bool:
     if new == old:
         return False
     if b"\0" in old:
-        raise _untouched(path, "it is no plain text (saved as UTF-16?), and ssh cannot read it")
+        raise _untouched(path, tr("it is no plain text (saved as UTF-16?), and ssh cannot read it"))
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
     if not mode & stat.S_IWUSR:
-        raise _untouched(path, "it is read-only")
+        raise _untouched(path, tr("it is read-only"))
     try:
         if new or paths.user_ssh_config().is_symlink():
             if not path.parent.exists():
@@ -243,7 +243,7 @@ def _rewrite(change: Callable[[bytes, str], bytes]) -> bool:
         else:
             path.unlink()
     except (ConfigError, OSError) as error:
-        raise _untouched(path, "its folder refuses the write") from error
+        raise _untouched(path, tr("its folder refuses the write")) from error
     return True
 
 
@@ -253,7 +253,7 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise _untouched(path, f"it cannot be read ({error.strerror})") from error
+        raise _untouched(path, tr("it cannot be read ({error})", error=error.strerror)) from error
 
 
 def _untouched(path: Path, reason: str) -> ConfigError:

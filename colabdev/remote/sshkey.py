@@ -50,13 +50,13 @@ def _load(path: Path) -> Ed25519PrivateKey:
         path.chmod(0o600)
         key = load_ssh_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise _unusable(path, error.strerror or "it cannot be read") from error
+        raise _unusable(path, error.strerror or tr("it cannot be read")) from error
     except TypeError as error:
-        raise _unusable(path, "it has a passphrase") from error
+        raise _unusable(path, tr("it has a passphrase")) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _unusable(path, "it is damaged") from error
+        raise _unusable(path, tr("it is damaged")) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise _unusable(path, "it is no ed25519 key")
+        raise _unusable(path, tr("it is no ed25519 key"))
     return key
 
 

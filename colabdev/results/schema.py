@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Sequence
 
+from colabdev.language import tr
+
 # Each entry leads from one version to the next; an entry that was released never changes.
 _MIGRATIONS: Sequence[Sequence[str]] = (
     (
@@ -91,7 +93,13 @@ def version(database: sqlite3.Connection) -> int:
     """
     found: int = database.execute("PRAGMA user_version").fetchone()[0]
     if found > VERSION:
-        raise ValueError(f"it is of version {found}, this colabdev reads up to {VERSION}")
+        raise ValueError(
+            tr(
+                "it is of version {found}, this colabdev reads up to {known}",
+                found=found,
+                known=VERSION,
+            )
+        )
     return found
 
 

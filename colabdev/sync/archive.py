@@ -45,7 +45,7 @@ class Archive:
         except ConfigError as error:
             self._set_aside(error.message)
         except (ValueError, TypeError, KeyError) as error:
-            self._set_aside(f"{path} is damaged: {error}.")
+            self._set_aside(tr("{path} is damaged: {error}.", path=path, error=error))
         self._saved = (dict(self.entries), dict(self.listing))
 
     def save(self) -> None:
@@ -79,8 +79,10 @@ class Archive:
         self.entries, self.listing = {}, {}
         bad = self._path.with_suffix(".bad")
         self._path.replace(bad)
-        self.notice = (
-            f"{reason} It is kept as {bad.name}; both sides are compared file by file instead."
+        self.notice = tr(
+            "{reason} It is kept as {name}; both sides are compared file by file instead.",
+            reason=reason,
+            name=bad.name,
         )
 
 
@@ -188,5 +190,5 @@ def _parse_line(line: list[Any]) -> tuple[str, Agreed]:
     path, mine = parse_row(here)
     other, theirs = parse_row(there)
     if path != other or not isinstance(digest, str):
-        raise ValueError("a line is of the wrong form")
+        raise ValueError(tr("a line is of the wrong form"))
     return path, Agreed(mine, theirs, digest)

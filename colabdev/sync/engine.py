@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colabdev.errors import InputError, ProtocolError, SyncHalted
-from colabdev.language import tr
+from colabdev.language import mark, tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
 from colabdev.remote.transport import Transport
@@ -313,7 +313,7 @@ class _Sync:
         """Return what was done and what was left alone."""
         local, remote, plan = self._local, self._remote, self._plan
         undecided = [
-            Left(path, "it changed, or could not be read, while it was compared")
+            Left(path, tr("it changed, or could not be read, while it was compared"))
             for path in sorted({*plan.ask_here, *plan.ask_there})
         ]
         ways = [way for way in (self._fetched, self._sent) if way]
@@ -392,8 +392,8 @@ def _left(ways: Iterable[_Carried], state: str) -> list[Left]:
 
 def _planned(plan: Plan) -> Iterator[Planned]:
     for changes, verbs in (
-        (plan.send, ("send", "delete there")),
-        (plan.fetch, ("fetch", "delete here")),
+        (plan.send, (mark("send"), mark("delete there"))),
+        (plan.fetch, (mark("fetch"), mark("delete here"))),
     ):
         for change in changes:
             is_folder = change.entry is not None and change.entry.kind is Kind.DIRECTORY

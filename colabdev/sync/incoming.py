@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from colabdev.language import tr
 from colabdev.payload.replica import STATE, Rules, leads_out, why_unsafe
 from colabdev.sync.ignore import IGNORE_FILES
 from colabdev.sync.reconcile import Change, Plan
@@ -39,9 +40,9 @@ class Disk(NamedTuple):
         if reason:
             return reason
         if self.windows and any(map(_bad_on_windows, path.split("/"))):
-            return "Windows does not take its name"
+            return tr("Windows does not take its name")
         if self.composes and unicodedata.normalize("NFC", path) != path:
-            return "this disk would write its name in another way"
+            return tr("this disk would write its name in another way")
         return ""
 
     def key(self, path: str) -> str:
@@ -67,11 +68,11 @@ def screen(
             continue
         reason = _why_refused(change, rules, disk)
         if change.path.rpartition("/")[2].lower() in IGNORE_FILES and not named:
-            reason = "rules about what is synced are only taken from here"
+            reason = tr("rules about what is synced are only taken from here")
         if not reason and change.entry:
             other = names.setdefault(disk.key(change.path), change.path)
             if other != change.path:
-                reason = f"here it would be the same file as {other}"
+                reason = tr("here it would be the same file as {other}", other=other)
         if reason:
             refused.add(change.path)
             plan.refused.append(Left(change.path, reason))
@@ -84,12 +85,12 @@ def _why_refused(change: Change, rules: Rules, disk: Disk) -> str:
     path, entry = change.path, change.entry
     is_folder = _is_folder(entry or change.expected)
     if rules.ignores(path, is_folder) or any(rules.ignores(f, True) for f in folders_of(path)):
-        return "the project's rules leave it out"
+        return tr("the project's rules leave it out")
     if entry and entry.kind is Kind.SYMLINK:
         if disk.windows:
-            return "it is a link, which Windows does not let everybody make"
+            return tr("it is a link, which Windows does not let everybody make")
         if leads_out(path, entry.target):
-            return "the link leads out of the project, or may"
+            return tr("the link leads out of the project, or may")
     return disk.why_not(path) if entry else ""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+from colabdev.language import tr
 from colabdev.payload.replica import leads_out
 from colabdev.sync.snapshot import Entry, Kind, Left, is_below
 
@@ -192,8 +193,12 @@ class _Decision:
             if touched is None:
                 self._closed.add(path)
                 return
-        where = ("here", "there") if folder_is_here else ("there", "here")
-        self._conflict(path, f"it is a folder {where[0]} and none {where[1]}")
+        self._conflict(
+            path,
+            tr("it is a folder here and none there")
+            if folder_is_here
+            else tr("it is a folder there and none here"),
+        )
 
     def _touched_below(self, path: str, *, here: bool) -> bool | None:
         """Tell whether anything below a folder differs from the archive (None: asked for it)."""
@@ -256,7 +261,7 @@ class _Decision:
         elif untouched_there or untouched_here:
             self._replace(path, mine, theirs, to_there=untouched_there)
         else:
-            known = "it was changed here and there" if base else "it differs here and there"
+            known = tr("it was changed here and there") if base else tr("it differs here and there")
             self._conflict(path, known)
 
     def _agree(
@@ -323,7 +328,7 @@ class _Decision:
         self._closed.add(path)
 
     def _refuse(self, path: str) -> None:
-        self.plan.refused.append(Left(path, "the link leads out of the project, or may"))
+        self.plan.refused.append(Left(path, tr("the link leads out of the project, or may")))
         self._closed.add(path)
 
 

@@ -177,7 +177,7 @@ class RemoteReplica:
             same = bool(known) and end.get("same") is True
             if same:
                 if entries:
-                    raise ValueError("it lists files that are said to be known")
+                    raise ValueError(tr("it lists files that are said to be known"))
                 entries = self._known
             self._packer.strong = end.get("strong") is True and wire.is_strong()
             snapshot = Snapshot(entries, tuple(problems), int(end["now"]))
@@ -224,7 +224,7 @@ class RemoteReplica:
             text = wire.inflate(body, wire.MAX_JSON)
             size += len(text)
             if size > _MAX_LISTING:
-                raise ValueError("its list of files has no end")
+                raise ValueError(tr("its list of files has no end"))
             rows = wire.load_json(text)
             if kind == b"S":
                 problems += [Left(str(path), str(reason)) for path, reason in rows["problems"]]
@@ -232,7 +232,7 @@ class RemoteReplica:
                 return
             count += len(rows)
             if kind != b"s" or not rows or count > wire.MAX_ENTRIES:
-                raise ValueError("its list of files has no end")
+                raise ValueError(tr("its list of files has no end"))
             yield from rows
 
     def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
@@ -243,7 +243,7 @@ class RemoteReplica:
                 kind, body = self._conversation.receive()
                 answer = wire.unpack_json(body)
                 if kind != b"D" or not isinstance(answer, dict):
-                    raise ValueError("it answered something that was not asked")
+                    raise ValueError(tr("it answered something that was not asked"))
                 found |= {path: answer[path] for path in batch if _is_digest(answer.get(path))}
         return found
 
@@ -285,7 +285,7 @@ class RemoteReplica:
                 return outcomes
             rows = wire.unpack_json(body)
             if kind != b"a" or not rows or len(outcomes) > wire.MAX_ENTRIES:
-                raise ValueError("its list of outcomes has no end")
+                raise ValueError(tr("its list of outcomes has no end"))
             outcomes += [_outcome(row) for row in rows]
 
     def __enter__(self) -> "RemoteReplica":
@@ -349,7 +349,7 @@ class RemoteContents:
                 self.skipped += [Left(p, str(why)[:200]) for p, why in left if p in wanted]
                 return
             if piece not in (b"z", b"r", b"l"):
-                raise ValueError("it sent something that was not asked for")
+                raise ValueError(tr("it sent something that was not asked for"))
             for kind, body in unpacker.frames(piece, packed):
                 if kind == b"b" and not at:
                     yield self._batch(wanted, body)
@@ -359,7 +359,7 @@ class RemoteContents:
                     self._check(wanted, at, entry)
                     begun[at] += 1
                     if begun[at] > wire.TRIES:
-                        raise ValueError(f"it sends {at[:200]!r} without end")
+                        raise ValueError(tr("it sends {path!r} without end", path=at[:200]))
                     digest = hashlib.sha256()
                     yield header(*_placed(wanted[at], entry), at in self._bases)
                     continue
@@ -374,14 +374,14 @@ class RemoteContents:
                         self.sent[at] = Sent(entry, told)
                     at = ""
                 else:
-                    raise ValueError("its contents are out of order")
+                    raise ValueError(tr("its contents are out of order"))
                 yield kind, body
 
     def _check(self, wanted: Mapping[str, Change], path: str, entry: Entry) -> None:
         if path not in wanted or path in self.sent or entry.kind is not Kind.FILE:
-            raise ValueError(f"it sent {path[:200]!r}, which was not asked for")
+            raise ValueError(tr("it sent {path!r}, which was not asked for", path=path[:200]))
         if entry.size > self._most(path):
-            raise ValueError(f"it sent more of {path[:200]!r} than was asked for")
+            raise ValueError(tr("it sent more of {path!r} than was asked for", path=path[:200]))
 
     def _batch(self, wanted: Mapping[str, Change], body: bytes) -> Frame:
         """Return a batch of small files as what it is held to be here."""
@@ -407,7 +407,7 @@ def _placed(change: Change, entry: Entry) -> tuple[wire.Row, wire.Row | None]:
 def _outcome(row: Any) -> Outcome:
     path, state, entry, reason = row
     if not isinstance(path, str) or state not in _STATES:
-        raise ValueError("an outcome is of the wrong form")
+        raise ValueError(tr("an outcome is of the wrong form"))
     return Outcome(path, state, parse_row(entry)[1] if entry else None, str(reason)[:200])
 
 

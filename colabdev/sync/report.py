@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from colabdev.language import tr
 from colabdev.sync.snapshot import Left, shown
 
 
@@ -56,35 +57,48 @@ class SyncReport:
         if self.planned:
             down = sum(one.size for one in self.planned if one.action == "fetch")
             parts.append(
-                f"{len(self.planned)} to do: about {size_text(self.cost_up)} up (an estimate, "
-                f"after compression) and at most {size_text(down)} down"
+                tr(
+                    "{count} to do: about {up} up (an estimate, after compression) and at most "
+                    "{down} down",
+                    count=len(self.planned),
+                    up=size_text(self.cost_up),
+                    down=size_text(down),
+                )
             )
         if self.sent:
-            parts.append(f"{len(self.sent)} sent ({size_text(self.bytes)})")
+            parts.append(
+                tr("{count} sent ({size})", count=len(self.sent), size=size_text(self.bytes))
+            )
         if self.received:
-            parts.append(f"{len(self.received)} received ({size_text(self.received_bytes)})")
+            parts.append(
+                tr(
+                    "{count} received ({size})",
+                    count=len(self.received),
+                    size=size_text(self.received_bytes),
+                )
+            )
         if self.deleted_here:
-            parts.append(f"{len(self.deleted_here)} deleted here")
+            parts.append(tr("{count} deleted here", count=len(self.deleted_here)))
         if self.deleted_there:
-            parts.append(f"{len(self.deleted_there)} deleted on the runtime")
-        parts = parts or ["nothing to do"]
-        parts.append(f"{self.unchanged} unchanged")
+            parts.append(tr("{count} deleted on the runtime", count=len(self.deleted_there)))
+        parts = parts or [tr("nothing to do")]
+        parts.append(tr("{count} unchanged", count=self.unchanged))
         if self.changed_here:
-            parts.append(f"{len(self.changed_here)} new or changed here")
+            parts.append(tr("{count} new or changed here", count=len(self.changed_here)))
         if self.changed_there:
-            parts.append(f"{len(self.changed_there)} new or changed on the runtime")
+            parts.append(tr("{count} new or changed on the runtime", count=len(self.changed_there)))
         left = len(self.too_large) + len(self.refused) + len(self.skipped)
         if left:
-            parts.append(f"{left} left alone")
+            parts.append(tr("{count} left alone", count=left))
         if self.conflicts:
-            parts.append(f"{len(self.conflicts)} in conflict")
+            parts.append(tr("{count} in conflict", count=len(self.conflicts)))
         return ", ".join(parts)
 
 
 def plan_lines(report: SyncReport) -> list[str]:
     """Return a line for each thing that a dry run has planned."""
     return [
-        f"{one.action:<12} {shown(one.path)}"
+        f"{tr(one.action):<12} {shown(one.path)}"
         + ("/" if one.is_folder else f"  {size_text(one.size)}" if one.size else "")
         for one in report.planned
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from colabdev import paths
 from colabdev.errors import InputError, SyncHalted
-from colabdev.language import tr
+from colabdev.language import mark, tr
 from colabdev.sync.options import Mode, Options
 from colabdev.sync.reconcile import Change, Plan
 from colabdev.sync.snapshot import Snapshot, shown
@@ -85,17 +85,21 @@ def check_deletions(plan: Plan, local: Snapshot, remote: Snapshot, options: Opti
     lost = [change for change in plan.send if change.expected]
     if options.mode is Mode.MIRROR and lost:
         gone = sum(map(_goes, lost))
-        text = (
-            f"The mirror deletes {gone} and replaces {len(lost) - gone} entries on the runtime, "
-            "whoever changed them last."
+        text = tr(
+            "The mirror deletes {gone} and replaces {replaced} entries on the runtime, "
+            "whoever changed them last.",
+            gone=gone,
+            replaced=len(lost) - gone,
         )
         raise _halted(text, "colabdev sync --mode mirror --yes")
-    sides = ((plan.fetch, local, "here"), (plan.send, remote, "on the runtime"))
-    for changes, tree, where in sides:
+    sides = (
+        (plan.fetch, local, mark("This would delete {count} of {all} entries here.")),
+        (plan.send, remote, mark("This would delete {count} of {all} entries on the runtime.")),
+    )
+    for changes, tree, text in sides:
         count = sum(map(_goes, changes))
         if count > _FEW and 2 * count > len(tree.entries):
-            text = f"This would delete {count} of {len(tree.entries)} entries {where}."
-            raise _halted(text, "colabdev sync --yes")
+            raise _halted(tr(text, count=count, all=len(tree.entries)), "colabdev sync --yes")
 
 
 def _halted(text: str, command: str) -> SyncHalted:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from colabdev.errors import ConfigError
+from colabdev.language import tr
 from colabdev.sync.snapshot import shown
 
 
@@ -29,14 +30,21 @@ def project_settings(root: Path) -> Settings:
     except FileNotFoundError:
         return Settings()
     except (OSError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{shown(str(file))} cannot be read: {error}.", "Mend it.") from error
+        raise ConfigError(
+            tr("{file} cannot be read: {reason}.", file=shown(str(file)), reason=error),
+            tr("Mend it."),
+        ) from error
     if name is not None and not isinstance(name, str):
         raise ConfigError(
-            f"The name in [tool.colabdev] of {shown(str(file))} is no text.", "Mend it."
+            tr("The name in [tool.colabdev] of {file} is no text.", file=shown(str(file))),
+            tr("Mend it."),
         )
     if not isinstance(large, list) or not all(isinstance(one, str) for one in large):
         raise ConfigError(
-            f"The value of large in [tool.colabdev] of {shown(str(file))} is no list of patterns.",
-            'Write it like this: large = ["*.pt", "data/"]',
+            tr(
+                "The value of large in [tool.colabdev] of {file} is no list of patterns.",
+                file=shown(str(file)),
+            ),
+            tr('Write it like this: large = ["*.pt", "data/"]'),
         )
     return Settings(name, tuple(large))

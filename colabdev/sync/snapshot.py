@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple  # Any: a row is JSON until it has been checked
 
+from colabdev.language import tr
 from colabdev.payload import replica as wire
 
 
@@ -67,9 +68,9 @@ def from_rows(rows: Iterable[Any]) -> dict[str, Entry]:
         path, entry = parse_row(row)
         folder = path.rpartition("/")[0]
         if path in entries:
-            raise ValueError(f"the path {path[:200]!r} comes twice")
+            raise ValueError(tr("the path {path!r} comes twice", path=path[:200]))
         if folder and (folder not in entries or entries[folder].kind is not Kind.DIRECTORY):
-            raise ValueError(f"the path {path[:200]!r} is in no folder")
+            raise ValueError(tr("the path {path!r} is in no folder", path=path[:200]))
         entries[path] = entry
     return entries
 

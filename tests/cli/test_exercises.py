@@ -196,7 +196,7 @@ def test_run_mine_and_side_by_side(book: Path) -> None:
     said = _says(book, "results", "measured", "--last", "2")
     assert "sum-1m" in said
     assert said.count("here: CPU") == 2
-    assert "1 more rows were skipped" in said
+    assert "1 more row was skipped" in said
 
 
 def test_run_all(folder: Path) -> None:

@@ -16,6 +16,7 @@ from colabdev.cli.exercises.options import (
     workbook,
 )
 from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def check(
     from colabdev.commands.exercises.check import check_all
 
     if every and names:
-        raise click.UsageError("Name exercises, or say --all, and not both.")
+        raise click.UsageError(tr("Name exercises, or say --all, and not both."))
     book = workbook(course)
     language = spoken(lang, book)
     if not every:

@@ -16,6 +16,7 @@ from colabdev.cli.exercises.options import (
     workbook_if_any,
 )
 from colabdev.cli.options import json_option, pass_console
+from colabdev.language import tr
 
 
 @click.command()
@@ -264,7 +265,7 @@ def reset(
     from colabdev.commands.exercises.learn import reset as put_back
 
     if every and name:
-        raise click.UsageError("Name an exercise, or say --all, and not both.")
+        raise click.UsageError(tr("Name an exercise, or say --all, and not both."))
     book = workbook(course)
     language = spoken(lang, book)
     chosen = list(book.course.exercises) if every else [book.pick(name)]
@@ -275,7 +276,7 @@ def reset(
     names = ", ".join(each.slug for each in chosen)
     if not yes:
         if not sys.stdin.isatty():
-            raise click.UsageError("There is nobody to ask; to reset without a question: --yes")
+            raise click.UsageError(tr("There is nobody to ask; to reset without a question: --yes"))
         question = say(language, f"Put back {names}?", f"{names}: 처음 상태로 되돌릴까요?")
         click.confirm(question, abort=True, err=True)
     kept = {each.slug: put_back(book, each) for each in chosen}

@@ -10,18 +10,21 @@ from colabdev.cli.exercises.options import (
     course_option,
     lang_option,
     name_argument,
+    say,
     seed_option,
     spoken,
     workbook,
     workbook_if_any,
 )
 from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.language import tr, tr_n
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from colabdev.commands.exercises.history import SideBySide
     from colabdev.commands.exercises.run import ExerciseOutcome
+    from colabdev.exercises.course import Language
     from colabdev.jobs.job import Metric
     from colabdev.results.run import Run
 
@@ -72,9 +75,11 @@ def run(
     if mine and not name and not every and not Path(mine).is_file():
         name, mine = mine, _MINE  # 'run --mine NAME'
     if every == bool(name):
-        raise click.UsageError("Name an exercise, or say --all.")
+        raise click.UsageError(tr("Name an exercise, or say --all."))
     if every and mine:
-        raise click.UsageError("--all runs the files of your course: --mine takes no FILE then.")
+        raise click.UsageError(
+            tr("--all runs the files of your course: --mine takes no FILE then.")
+        )
     book = workbook(course) if mine == _MINE else workbook_if_any(course)
     language, known = spoken(lang, book), course_of(course, book)
     file = Path(mine) if mine else None
@@ -84,7 +89,7 @@ def run(
         name = (book.pick(name) if book else known.exercise(name)).slug
     console.shows_metrics = False  # the checker's own lines have them
     runtime = Registry().get(alias)
-    with console.step(f"Connecting to {runtime.alias}"):
+    with console.step(tr("Connecting to {alias}", alias=runtime.alias)):
         transport = reach(runtime)
     with transport:
         if name:
@@ -99,7 +104,7 @@ def run(
                 seed=seed,
             )
             console.whose = "job"
-            console.result({"outcome": one.outcome, "run": one.run}, _verdict(one))
+            console.result({"outcome": one.outcome, "run": one.run}, _verdict(one, language))
             return one.code
         all_of_them = run_course(
             runtime,
@@ -121,20 +126,34 @@ def run(
             }
             for each in outcomes
         ],
-        {"exercise": "exercise", "outcome": "outcome", "tasks": "tasks", "run": "run"},
+        {
+            "exercise": say(language, "exercise", "연습 문제"),
+            "outcome": say(language, "outcome", "결과"),
+            "tasks": say(language, "tasks", "과제"),
+            "run": say(language, "run", "실행"),
+        },
     )
     passed = sum(each.outcome == "passed" for each in outcomes)
-    console.done(f"{passed} of {len(outcomes)} passed on {runtime.alias}.")
+    console.done(
+        say(
+            language,
+            f"{passed} of {len(outcomes)} passed on {runtime.alias}.",
+            f"{runtime.alias}에서 {len(outcomes)}개 중 {passed}개를 통과했습니다.",
+        )
+    )
     return 0 if all(each.outcome in ("passed", "skipped") for each in outcomes) else 1
 
 
-def _verdict(outcome: "ExerciseOutcome") -> str:
+def _verdict(outcome: "ExerciseOutcome", language: "Language") -> str:
     assert outcome.run, "what cannot run at all is an error"
-    how = outcome.outcome or f"ended with exit code {outcome.run.code}"
-    return (
-        f"{outcome.exercise.slug}: {how}. "
-        f"Recorded as {outcome.run.run_id}: colabdev results show {outcome.run.run_id}\n"
-        f"Side by side with other machines: colabdev exercises results {outcome.exercise.slug}"
+    slug, run, code = outcome.exercise.slug, outcome.run.run_id, outcome.run.code
+    how = outcome.outcome or say(language, f"ended with exit code {code}", f"종료 코드 {code}")
+    return say(
+        language,
+        f"{slug}: {how}. Recorded as {run}: colabdev results show {run}\n"
+        f"Side by side with other machines: colabdev exercises results {slug}",
+        f"{slug}: {how}. {run}(으)로 기록했습니다: colabdev results show {run}\n"
+        f"다른 머신과 나란히 보기: colabdev exercises results {slug}",
     )
 
 
@@ -179,12 +198,20 @@ def results(console: Console, name: str | None, last: int | None, course: str | 
             }
             for line in measured
         ],
-        {"case": "case", "metric": "metric", "unit": "unit", **_headings(found)},
-        empty=f"'{exercise.slug}' has measured nothing yet. "
-        f"Measure it: colabdev exercises run {exercise.slug}",
+        {"case": tr("case"), "metric": tr("metric"), "unit": tr("unit"), **_headings(found)},
+        empty=tr(
+            "'{name}' has measured nothing yet. Measure it: colabdev exercises run {name}",
+            name=exercise.slug,
+        ),
     )
     if left_out := len(found.lines) - len(measured):
-        console.done(f"{left_out} more rows were skipped in each of these runs; --json has them.")
+        console.done(
+            tr_n(
+                "{count} more row was skipped in each of these runs; --json has it.",
+                "{count} more rows were skipped in each of these runs; --json has them.",
+                left_out,
+            )
+        )
 
 
 def _headings(found: "SideBySide") -> "Mapping[str, str]":
@@ -211,7 +238,7 @@ def _measured(value: "Metric | None") -> bool:
 def _cell(value: "Metric | None") -> object:
     if value is None:
         return None
-    return f"skipped: {value.skipped}" if value.skipped else value.value
+    return tr("skipped: {why}", why=value.skipped) if value.skipped else value.value
 
 
 @click.group()
@@ -243,7 +270,7 @@ def author_check(console: Console, course: str | None) -> int:
 
     problems = check_course(Path(course) if course else None, console)
     text = "\n".join(f"{problem.file}: {problem.message}" for problem in problems)
-    console.result(problems, text or "Nothing to mend.")
+    console.result(problems, text or tr("Nothing to mend."))
     return 1 if problems else 0
 
 

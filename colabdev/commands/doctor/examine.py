@@ -29,7 +29,7 @@ def examine(
     with reporter.step(tr("Examining")) as progress:
         checks: list[Check] = []
         for step in steps:
-            progress.say(tr("Looking at: {what}", what=step.name))
+            progress.say(tr("Looking at: {what}", what=tr(step.name)))
             checks += _checked(step, patient, checks, reporter, fix=fix)
     return checks
 
@@ -45,7 +45,7 @@ def _checked(
     ]
     finding: Finding | None
     if broken:
-        finding = skipped(tr("because of: {name}", name=broken[0]))
+        finding = skipped(tr("because of: {name}", name=tr(broken[0])))
     else:
         finding = laptop.guarded(step.look, patient)
         if fix and step.fix is not None and finding and finding.verdict is Verdict.FAIL:

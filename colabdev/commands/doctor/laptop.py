@@ -23,7 +23,7 @@ from colabdev.editor.editors import EDITORS, named
 from colabdev.editor.find import find
 from colabdev.editor.links import list_command
 from colabdev.errors import ColabdevError, InputError
-from colabdev.language import tr
+from colabdev.language import mark, tr
 from colabdev.remote import colab, sshconfig, usage
 from colabdev.remote.runtime import Registry
 from colabdev.remote.tunnels import colab_program
@@ -288,17 +288,17 @@ def guarded(look: object, patient: Patient) -> Finding | None:
 
 
 STEPS: Sequence[Step] = (
-    Step("OpenSSH client", _client),
-    Step("key", _key, fix=_fix_key),
-    Step("user's SSH config", _user_config, fix=_fix_user_config),
-    Step("colabdev's SSH files", _our_files, fix=_fix_our_files),
-    Step("Include line", _include, fix=_fix_include),
-    Step("Host *", _host_star, ("OpenSSH client", "user's SSH config", "Include line")),
-    Step("settings", _settings),
-    Step("editor", _editor, ("settings",)),
-    Step("extension", _extension, ("settings", "editor")),
-    Step("cloudflared", _cloudflared),
-    Step("Google's CLI", _google),
-    Step("ngrok token", _token, ("settings",)),
-    Step("tunnel allowance", _allowance),
+    Step(mark("OpenSSH client"), _client),
+    Step(mark("key"), _key, fix=_fix_key),
+    Step(mark("user's SSH config"), _user_config, fix=_fix_user_config),
+    Step(mark("colabdev's SSH files"), _our_files, fix=_fix_our_files),
+    Step(mark("Include line"), _include, fix=_fix_include),
+    Step(mark("Host *"), _host_star, ("OpenSSH client", "user's SSH config", "Include line")),
+    Step(mark("settings"), _settings),
+    Step(mark("editor"), _editor, ("settings",)),
+    Step(mark("extension"), _extension, ("settings", "editor")),
+    Step(mark("cloudflared"), _cloudflared),
+    Step(mark("Google's CLI"), _google),
+    Step(mark("ngrok token"), _token, ("settings",)),
+    Step(mark("tunnel allowance"), _allowance),
 )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from colabdev.commands.doctor.check import Finding, Patient, Step, fail, ok, warn
-from colabdev.language import tr
+from colabdev.language import mark, tr
 
 _SKEW = 30.0  # seconds
 _LITTLE = 5_000_000  # KiB free; a checkpoint and its copy
@@ -118,14 +118,14 @@ def _tools(patient: Patient) -> Finding:
 
 _LOGIN = ("login",)
 STEPS: Sequence[Step] = (
-    Step("machine", _life, _LOGIN),
-    Step("environment", _environment, _LOGIN),
-    Step("GPU", _gpu, _LOGIN),
-    Step("torch", _torch, _LOGIN),
-    Step("disk", _disk, _LOGIN),
-    Step("clock", _clock, _LOGIN),
-    Step("kernel", _at_least("kernel", (4, 18), r"Linux (\d+\.\d+)"), _LOGIN),
-    Step("glibc", _at_least("libc", (2, 28), r"glibc (\d+\.\d+)"), _LOGIN),
-    Step("libstdc++", _at_least("libstdcxx", (3, 4, 25), r"GLIBCXX_(\d+\.\d+\.\d+)"), _LOGIN),
-    Step("VS Code's tools", _tools, _LOGIN),
+    Step(mark("machine"), _life, _LOGIN),
+    Step(mark("environment"), _environment, _LOGIN),
+    Step(mark("GPU"), _gpu, _LOGIN),
+    Step(mark("torch"), _torch, _LOGIN),
+    Step(mark("disk"), _disk, _LOGIN),
+    Step(mark("clock"), _clock, _LOGIN),
+    Step(mark("kernel"), _at_least("kernel", (4, 18), r"Linux (\d+\.\d+)"), _LOGIN),
+    Step(mark("glibc"), _at_least("libc", (2, 28), r"glibc (\d+\.\d+)"), _LOGIN),
+    Step(mark("libstdc++"), _at_least("libstdcxx", (3, 4, 25), r"GLIBCXX_(\d+\.\d+\.\d+)"), _LOGIN),
+    Step(mark("VS Code's tools"), _tools, _LOGIN),
 )

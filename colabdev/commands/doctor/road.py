@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from colabdev.commands.doctor.causes import Diagnosis, diagnosis
 from colabdev.commands.doctor.check import Finding, Patient, Step, ask, fail, ok
 from colabdev.commands.doctor.laptop import ssh_words
-from colabdev.language import tr
+from colabdev.language import mark, tr
 from colabdev.remote.destination import Destination
 
 _LIMIT = 10.0  # seconds for a step on the network
@@ -193,11 +193,11 @@ def _forwarding(patient: Patient) -> Finding | None:
 
 
 STEPS: Sequence[Step] = (
-    Step("name", _name),
-    Step("port", _port, ("name",)),
-    Step("SSH server", _banner, ("port",)),
+    Step(mark("name"), _name),
+    Step(mark("port"), _port, ("name",)),
+    Step(mark("SSH server"), _banner, ("port",)),
     Step(
-        "host key",
+        mark("host key"),
         _host_key,
         (
             "OpenSSH client",
@@ -209,6 +209,6 @@ STEPS: Sequence[Step] = (
             "Google's CLI",
         ),
     ),
-    Step("login", _login, ("host key", "key")),
-    Step("port forwarding", _forwarding, ("login",)),
+    Step(mark("login"), _login, ("host key", "key")),
+    Step(mark("port forwarding"), _forwarding, ("login",)),
 )

@@ -104,8 +104,18 @@ def checking_place(exercises: Sequence[Exercise], on: str | None) -> Runtime | N
     if on is None and (known := Registry().all()):
         return known[0]
     raise InputError(
-        f"The checks need {lacking}, which this machine's Python ({sys.executable}) lacks"
-        + (", and no runtime is connected." if on is None else "."),
+        tr(
+            "The checks need {lacking}, which this machine's Python ({python}) lacks, and no "
+            "runtime is connected.",
+            lacking=lacking,
+            python=sys.executable,
+        )
+        if on is None
+        else tr(
+            "The checks need {lacking}, which this machine's Python ({python}) lacks.",
+            lacking=lacking,
+            python=sys.executable,
+        ),
         tr("Install {lacking} for it, or connect a runtime: colabdev cell --copy", lacking=lacking),
     )
 

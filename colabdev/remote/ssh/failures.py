@@ -14,15 +14,17 @@ from colabdev.errors import (
     LoginRefused,
     TransportError,
 )
-from colabdev.language import tr
+from colabdev.language import mark, tr
 from colabdev.remote.destination import Destination
 from colabdev.remote.ssh.client import Client
 
 # All that paramiko and a socket raise.
 FOREIGN = (paramiko.SSHException, EOFError, OSError)
 
-NEW_ADDRESS = "Run the cell again and connect with the string it prints."
-_AGAIN = "Try again. If it stays so, run the cell again and connect with the string it prints."
+NEW_ADDRESS = mark("Run the cell again and connect with the string it prints.")
+_AGAIN = mark(
+    "Try again. If it stays so, run the cell again and connect with the string it prints."
+)
 
 
 @contextlib.contextmanager
@@ -58,14 +60,16 @@ def _no_server(error: BaseException | None, destination: Destination) -> HostUnr
     while error is not None and not isinstance(error, TimeoutError):
         error = error.__context__
     if error is None:
-        sentence = (
-            f"What answers at {_place(destination)} is no SSH server: the tunnel is up, but the "
-            "server behind it is not, or the address is somebody else's by now."
+        sentence = tr(
+            "What answers at {place} is no SSH server: the tunnel is up, but the "
+            "server behind it is not, or the address is somebody else's by now.",
+            place=_place(destination),
         )
     else:
-        sentence = (
-            f"{_place(destination)} takes the connection and says nothing: "
-            "the tunnel is up, but the SSH server behind it does not answer."
+        sentence = tr(
+            "{place} takes the connection and says nothing: "
+            "the tunnel is up, but the SSH server behind it does not answer.",
+            place=_place(destination),
         )
     return HostUnreachable(sentence, _step(NEW_ADDRESS, destination))
 
@@ -73,7 +77,7 @@ def _no_server(error: BaseException | None, destination: Destination) -> HostUnr
 def _step(hint: str, destination: Destination) -> str:
     """Return *hint*, or what to do on a road that no cell has a part in."""
     if destination.via != "colab":
-        return hint
+        return tr(hint)
     return tr("Try again. If it stays so, see: colab status -s {place}", place=destination.hostname)
 
 
@@ -91,30 +95,34 @@ class Failure:
 
     def error(self, destination: Destination, foreign: BaseException) -> TransportError:
         reason = getattr(foreign, "strerror", None) or str(foreign) or type(foreign).__name__
-        sentence = self.sentence.format(
-            host=destination.hostname, place=_place(destination), reason=reason
-        )
+        place = _place(destination)
+        sentence = tr(self.sentence, host=destination.hostname, place=place, reason=reason)
         return self.kind(sentence, _step(self.hint, destination))
 
 
 _UNRESOLVED = Failure(
     HostUnreachable,
-    "The name {host} does not resolve.",
-    f"Check this computer's network. If it is fine, the tunnel is gone: {NEW_ADDRESS}",
+    mark("The name {host} does not resolve."),
+    mark(
+        "Check this computer's network. If it is fine, the tunnel is gone: run the cell again and "
+        "connect with the string it prints."
+    ),
 )
-_BROKE = Failure(ConnectionLost, "The connection to {place} broke.", _AGAIN)
+_BROKE = Failure(ConnectionLost, mark("The connection to {place} broke."), _AGAIN)
 _REFUSED = Failure(
     LoginRefused,
-    "{place} is the right machine, but refuses this computer's key.",
-    "The cell there was rendered with another key: run 'colabdev cell --copy' on this computer "
-    "and run that cell.",
+    mark("{place} is the right machine, but refuses this computer's key."),
+    mark(
+        "The cell there was rendered with another key: run 'colabdev cell --copy' on this computer "
+        "and run that cell."
+    ),
 )
 _NO_COMMON_GROUND = Failure(
     TransportError,
-    "The SSH server at {place} and colabdev find no common ground: {reason}.",
+    mark("The SSH server at {place} and colabdev find no common ground: {reason}."),
     NEW_ADDRESS,
 )
-_FAILED = Failure(TransportError, "The SSH connection to {place} failed: {reason}.", _AGAIN)
+_FAILED = Failure(TransportError, mark("The SSH connection to {place} failed: {reason}."), _AGAIN)
 
 # A row for each exception of paramiko and of the socket module; an OSError without a row of its
 # own has that of its base.
@@ -123,18 +131,24 @@ FAILURES: Mapping[type[BaseException], Failure] = {
     socket.herror: _UNRESOLVED,
     ConnectionRefusedError: Failure(
         HostUnreachable,
-        "Nothing answers at {place}: the connection was refused.",
-        f"The tunnel or the machine is gone. {NEW_ADDRESS}",
+        mark("Nothing answers at {place}: the connection was refused."),
+        mark(
+            "The tunnel or the machine is gone. Run the cell again and connect with the string it "
+            "prints."
+        ),
     ),
     TimeoutError: Failure(
         HostUnreachable,
-        "{place} does not answer in time.",
-        f"Check this computer's network. If it is fine, the machine is gone: {NEW_ADDRESS}",
+        mark("{place} does not answer in time."),
+        mark(
+            "Check this computer's network. If it is fine, the machine is gone: run the cell again "
+            "and connect with the string it prints."
+        ),
     ),
     OSError: Failure(
         HostUnreachable,
-        "{place} cannot be reached: {reason}.",
-        "Check this computer's network and try again.",
+        mark("{place} cannot be reached: {reason}."),
+        mark("Check this computer's network and try again."),
     ),
     ConnectionError: _BROKE,
     EOFError: _BROKE,
@@ -148,8 +162,8 @@ FAILURES: Mapping[type[BaseException], Failure] = {
     ssh_exception.MessageOrderError: _NO_COMMON_GROUND,
     ssh_exception.ChannelException: Failure(
         TransportError,
-        "{place} opens no further session.",
-        "Close a shell or an editor window that is connected to it, and try again.",
+        mark("{place} opens no further session."),
+        mark("Close a shell or an editor window that is connected to it, and try again."),
     ),
     ssh_exception.ConfigParseError: _FAILED,
     ssh_exception.CouldNotCanonicalize: _FAILED,
