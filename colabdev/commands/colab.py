@@ -47,7 +47,7 @@ def connect_colab(session: str, alias: str, reporter: Reporter, *, gpu: str = ""
             where = checked(ConnectString(there, *settle(transport)))
             _check_life(where)
             facts = host_facts(transport, where.root, torch=False)
-    connection = record(where, facts, alias, reporter)
+        connection = record(where, facts, alias, reporter)
     reporter.done(
         tr(
             "Its host key is {fingerprint}, learned over Colab's own road and pinned. "

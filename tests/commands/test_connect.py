@@ -1,5 +1,6 @@
 """``connect``: proved first, recorded then, and good for the real OpenSSH client."""
 
+import os
 import stat
 import subprocess
 import threading
@@ -24,8 +25,11 @@ from colabdev.errors import (
 from colabdev.remote.destination import ConnectString, parse_connect_string
 from colabdev.remote.runtime import Registry
 from colabdev.remote.sshkey import ensure_key
+from colabdev.store import private_dir, write_atomic
 from tests.commands.conftest import Heard
 from tests.remote.keys import fresh_ed25519
+from tests.support.cli import colabdev
+from tests.support.disk import fill, small_disk
 from tests.support.runtime import StartedRuntime, start_runtime
 
 pytestmark = pytest.mark.sshd
@@ -250,3 +254,28 @@ def test_a_damaged_registry_is_told_first(machine: StartedRuntime, heard: Heard)
     with pytest.raises(ConfigError):
         connect(machine.connect_string, "colab", heard)
     assert paths.runtimes_file().read_text() == "{"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to mount a small file system")
+def test_a_full_disk(machine: StartedRuntime, heard: Heard) -> None:
+    """What cannot be written is one sentence; what was known before is still known."""
+    connect(machine.connect_string, "colab", heard)
+    kept = {path: path.read_bytes() for path in paths.home().rglob("*") if path.is_file()}
+    with small_disk(paths.home()):
+        for path, data in kept.items():
+            private_dir(path.parent)
+            write_atomic(path, data)
+        fill(paths.home() / "ballast")
+        for words in (
+            ["connect", machine.connect_string, "--name", "other"],
+            ["runtimes", "rename", "colab", "other"],
+            ["disconnect", "colab"],
+        ):
+            done = colabdev(*words)
+            assert done.returncode == 2, words
+            assert b"No space left" in done.stderr
+            assert b"Traceback" not in done.stderr
+        assert [runtime.alias for runtime in Registry().all()] == ["colab"]
+        assert paths.ssh_config_file().read_bytes() == kept[paths.ssh_config_file()]
+        (paths.home() / "ballast").unlink()
+        assert colabdev("disconnect", "colab").returncode == 0

@@ -111,6 +111,18 @@ def test_a_changed_project_names_nothing_that_runs_here(name: str) -> None:
     assert (found.source is Source.PROJECT) == harmless
 
 
+def test_a_changed_project_file_changes_no_command(folder: Path) -> None:
+    """A pyproject.toml that came back with more in it than it may is heeded in what it may."""
+    words = {name: ["x"] if name in ("large", "results") else "x" for name in KEYS}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in words.items()]
+    (folder / "pyproject.toml").write_text("\n".join(["[tool.colabdev]", *lines]))
+    done = colabdev("config", "show", "--json", cwd=folder)
+    [rows] = [line["data"] for line in map(json.loads, done.stdout.splitlines()) if "data" in line]
+    heeded = {row["key"] for row in rows if row["source"] == "project"}
+    assert heeded == {"name", "large", "results"} & {row["key"] for row in rows}
+    assert colabdev("status", cwd=folder).returncode == 0, "no runtime 'x' is asked for"
+
+
 @pytest.mark.parametrize("letter", ["\x1b", "\x9b", "\r", "\x07", "\u202e", "\u200b", "\x00"])
 def test_the_cleaner(letter: str) -> None:
     """No control and no mark that hides or reorders text gets through."""
