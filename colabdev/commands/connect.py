@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from colabdev import paths
-from colabdev.commands.hardware import remember_hardware
+from colabdev.commands.hardware import remember_hardware, warn_of_the_end
 from colabdev.commands.reporter import Reporter
 from colabdev.errors import ConfigError, InputError, RuntimeGone
 from colabdev.language import tr
@@ -106,6 +106,7 @@ def record(
     sshconfig.write_ssh_files(registry)
     reporter.done(_welcome(runtime, before))
     _include(reporter)
+    warn_of_the_end(runtime, reporter)
     return Connection(runtime, facts)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from colabdev.commands.attention import TICK, Attention
 from colabdev.commands.follow import LEFT_RUNNING, RunOutcome, attend, way_back
+from colabdev.commands.hardware import warn_of_the_end
 from colabdev.commands.pull import PULL_LIMIT, PullOptions
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.sync import remote_root, sync_project
@@ -115,6 +116,7 @@ def follow_job(
         RuntimeGone: the machine is another one by now, and the job is gone with the old one.
     """
     with Results() as results, contextlib.ExitStack() as stack:
+        warn_of_the_end(runtime, reporter)
         asking(spec)  # made ready while the connection is being opened
         opened = transport() if callable(transport) else transport
         line = stack.enter_context(Line(runtime, opened, patience=patience))
