@@ -3,7 +3,8 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from colabdev.commands.attention import TICK, Attention
 from colabdev.commands.follow import LEFT_RUNNING, RunOutcome, attend, way_back
@@ -13,8 +14,8 @@ from colabdev.commands.reporter import Reporter
 from colabdev.commands.sync import remote_root, sync_project
 from colabdev.commands.target import Target
 from colabdev.commands.typed import typed
-from colabdev.errors import ConnectionLost
-from colabdev.jobs.client import asking, new_job_id, start
+from colabdev.errors import ConnectionLost, InputError, RemoteFailure, SyncError, TransportError
+from colabdev.jobs.client import Following, asking, new_job_id, start
 from colabdev.jobs.job import LOG_LIMIT, Job, JobSpec, JobState
 from colabdev.jobs.line import RECONNECT_FOR, Line
 from colabdev.jobs.listener import Listener
@@ -24,6 +25,7 @@ from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
 from colabdev.results.run import RunState
 from colabdev.results.store import Results
+from colabdev.sync.along import Along
 
 __all__ = ["RunOptions", "RunOutcome", "follow_job", "run_target"]
 
@@ -65,21 +67,25 @@ def run_target(
         ColabdevError: as `follow_job`, `reach` and `Registry.get`.
     """
     options = options or RunOptions()
-    with dial or Dial(Registry().get(on)) as dialled:
+    with dial or Dial(Registry().get(on)) as dialled, Results() as results:
         runtime = dialled.runtime
-        digest = ""
-        if options.sync:
-            digest = sync_project(target.project, runtime, dialled, reporter).code_digest
         spec = JobSpec(
             id=new_job_id(),
             command=target.command,
             cwd=remote_root(target.project, runtime),
             name=target.name,
             env=options.env,
-            code_digest=digest,
             log_limit=options.log_limit,
             pull=(*options.pull, *target.results),
         )
+        ahead = None
+        if options.sync and detach:
+            report = sync_project(target.project, runtime, dialled, reporter)
+            spec = replace(spec, code_digest=report.code_digest)
+        elif options.sync:
+            asked = _Asked(dialled, spec)
+            ahead = asked.sync(target.project, reporter)
+            spec = asked.spec
         return follow_job(
             dialled,
             spec,
@@ -89,7 +95,53 @@ def run_target(
             detach=detach,
             patience=options.patience,
             pull=PullOptions(target.project, options.pull_limit, options.pull_anyway),
+            results=results,
+            ahead=ahead,
         )
+
+
+class _Asked:
+    """The job of *spec*, asked for along with the question whether its project is in sync.
+
+    Where it is, or is with little, that one round trip starts the job; where not, nothing is
+    started before all is well.
+    """
+
+    def __init__(self, dial: Dial, spec: JobSpec) -> None:
+        self.spec = spec
+        self._dial = dial
+        self._following: Following | None = None
+
+    def sync(self, project: Path, reporter: Reporter) -> Following | None:
+        """Sync *project*; return what tells of the job, None when it is still to be started."""
+        along = Along(self._begin)
+        try:
+            report = sync_project(project, self._dial.runtime, self._dial, reporter, along=along)
+        except BaseException as error:
+            self._let_go()
+            # What ends a sync in good order leaves word there that nothing is to be started.
+            if along.begun and not isinstance(error, SyncError | InputError | RemoteFailure):
+                reporter.warn(
+                    tr("The job may have started all the same."),
+                    way_back(self._dial.runtime, self.spec.id),
+                )
+            raise
+        self.spec = replace(self.spec, code_digest=report.code_digest)
+        if not along.holds:
+            self._let_go()
+        return self._following
+
+    def _begin(self, token: str, code_digest: str) -> None:
+        self.spec = replace(self.spec, code_digest=code_digest)
+        # An attempt: what is wrong with the connection is told by the sync, or when it is made
+        # anew.
+        with contextlib.suppress(TransportError):
+            self._following = Following(self._dial(), self.spec.id, 0, self.spec, token)
+
+    def _let_go(self) -> None:
+        if self._following:
+            self._following.close()
+        self._following = None
 
 
 def follow_job(
@@ -102,12 +154,15 @@ def follow_job(
     detach: bool = False,
     patience: float = RECONNECT_FOR,
     pull: PullOptions | None = None,
+    results: Results | None = None,
+    ahead: Following | None = None,
 ) -> RunOutcome:
     """Start *spec*, listen to it to its end, and record what it measures as a run of *kind*.
 
     With *detach* it is started and left to itself. A connection that breaks is dialled anew for
     *patience* seconds awake, and nothing that the job tells is missed or told twice. A *transport*
-    that is still being opened may be given as what waits for it.
+    that is still being opened may be given as what waits for it, *results* that are open already,
+    and *ahead* what tells of the job where it was asked for before.
 
     Raises:
         ConfigError: the results cannot be recorded; nothing was started.
@@ -115,13 +170,17 @@ def follow_job(
         TransportError: the connection stayed broken; the job goes on without us.
         RuntimeGone: the machine is another one by now, and the job is gone with the old one.
     """
-    with Results() as results, contextlib.ExitStack() as stack:
+    with results or Results() as results, contextlib.ExitStack() as stack:
+        if ahead:
+            stack.callback(ahead.close)
         warn_of_the_end(runtime, reporter)
         asking(spec)  # made ready while the connection is being opened
         opened = transport() if callable(transport) else transport
         line = stack.enter_context(Line(runtime, opened, patience=patience))
         attention = stack.enter_context(Attention(line, reporter))
-        listener = None if detach else stack.enter_context(Listener(line, spec.id, spec=spec))
+        listener = None
+        if not detach:
+            listener = stack.enter_context(Listener(line, spec.id, spec=spec, ahead=ahead))
         job = _submitted(line, attention, spec, listener)
         if job is None:
             reporter.warn(

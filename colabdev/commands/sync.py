@@ -10,6 +10,7 @@ from colabdev.language import tr
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
 from colabdev.settings import setting
+from colabdev.sync.along import Along
 from colabdev.sync.engine import sync
 from colabdev.sync.names import remote_name
 from colabdev.sync.options import Options
@@ -27,10 +28,11 @@ def sync_project(
     *,
     options: Options | None = None,
     heard: Callable[[SyncReport], None] = lambda _report: None,
+    along: Along | None = None,
 ) -> SyncReport:
     """Make *project* and its copy on *runtime* agree; say what was left alone and why.
 
-    *heard* gets the report even if it is of a conflict.
+    *heard* gets the report even if it is of a conflict; *along* is as in `colabdev.sync.engine`.
 
     Raises:
         SyncConflict: files were changed on both sides; all else has been synced.
@@ -47,6 +49,7 @@ def sync_project(
             peer=runtime.boot_id,
             progress=step.advance,
             options=options,
+            along=along,
         )
     heard(report)
     _warn(report, reporter, options.limit)

@@ -35,7 +35,7 @@ def asking(spec: JobSpec) -> Program:
 
     What it is made of is kept: asked for while a connection is opened, it is ready afterwards.
     """
-    return program(_PROGRAM, "run", _Asking(spec).word)
+    return program(_PROGRAM, "run", _Asking(spec).word, "")
 
 
 def start(transport: Transport, spec: JobSpec) -> Job:
@@ -52,7 +52,9 @@ def start(transport: Transport, spec: JobSpec) -> Job:
     process = transport.start(program(_PROGRAM, "start", asking.word))
     try:
         conversation = Conversation(process, _PROGRAM)
+        asking.ask(conversation)
         job = asking.answered(conversation)
+        assert job, "it waits for no word"
         _receive(conversation)
         return job
     finally:
@@ -80,14 +82,19 @@ class _Asking:
         if self._on_stdin:
             self.word = "-"
 
-    def answered(self, conversation: Conversation) -> Job:
-        """Say what is asked for besides, and return the job once it runs."""
+    def ask(self, conversation: Conversation) -> None:
+        """Say what does not travel with the program."""
         if self._on_stdin:
             # A program that does not start reads nothing either: the missing greeting says why.
             with contextlib.suppress(RemoteFailure):
                 conversation.send(b"j", self._packed)
+
+    def answered(self, conversation: Conversation) -> Job | None:
+        """Return the job once it runs; None when it was to wait for word, and there was none."""
         conversation.greet()
         frame = _receive(conversation)
+        if frame and frame[0] == b"u":
+            return None
         if frame and frame[0] == b"n":
             programs = json.dumps(self._programs).encode()
             conversation.send(b"p", zlib.compress(programs))
@@ -111,7 +118,9 @@ def run(transport: Transport, spec: JobSpec) -> "Following":
     Raises:
         RemoteFailure: as `start`.
     """
-    return Following(transport, spec.id, 0, spec)
+    following = Following(transport, spec.id, 0, spec)
+    following.begin()
+    return following
 
 
 def find(
@@ -158,26 +167,49 @@ def boot_id(transport: Transport) -> str:
 class Following(Iterator[tuple[int, Event]]):
     """What a job tells: each event, with the offset at which to continue after it.
 
-    It ends after `Exited`, or early after *stop*, and hangs up by itself then.
+    It ends after `Exited`, or early after *stop*, and hangs up by itself then. With *spec* the job
+    is asked for first, and `begin` comes before all else; it starts when the sync that is asked for
+    at the same time leaves word under *token* that all is well, or at once without one.
     """
 
     job: Job | None = None  # as it was when it was started by us
 
     def __init__(
-        self, transport: Transport, job_id: str, offset: int, spec: JobSpec | None = None
+        self,
+        transport: Transport,
+        job_id: str,
+        offset: int,
+        spec: JobSpec | None = None,
+        token: str = "",
     ) -> None:
         self._offset = offset
         self._events = self._converse()
-        asking = _Asking(spec) if spec else None
-        words = ("run", asking.word) if asking else ("follow", job_id, str(offset))
+        self._asking = _Asking(spec) if spec else None
+        words = ("follow", job_id, str(offset))
+        if self._asking:
+            words = ("run", self._asking.word, token)
         self._process = transport.start(program(_PROGRAM, *words))
         self._conversation = Conversation(self._process, _PROGRAM)
-        if asking:
+        if self._asking:
             try:
-                self.job = asking.answered(self._conversation)
+                self._asking.ask(self._conversation)
             except BaseException:
                 self.close()
                 raise
+
+    def begin(self) -> bool:
+        """Wait until the job runs; false when there was no word for it, and nothing was started.
+
+        Raises:
+            RemoteFailure: as `start`.
+        """
+        assert self._asking, "a job was asked for"
+        try:
+            self.job = self._asking.answered(self._conversation)
+        finally:
+            if not self.job:
+                self.close()
+        return bool(self.job)
 
     def __next__(self) -> tuple[int, Event]:
         """Wait for the next event.

@@ -23,11 +23,19 @@ class Listener:
     """The events of a job from *offset* on, each once and in order, however often *line* breaks.
 
     With *spec* the job is started first, exactly once, and listened to in the same request.
+    *ahead* is that request where it was made already.
     """
 
     def __init__(
-        self, line: Line, job_id: str, offset: int = 0, *, spec: JobSpec | None = None
+        self,
+        line: Line,
+        job_id: str,
+        offset: int = 0,
+        *,
+        spec: JobSpec | None = None,
+        ahead: Following | None = None,
     ) -> None:
+        self._ahead = ahead
         self._line = line
         self._job_id = job_id
         self._offset = offset
@@ -113,7 +121,9 @@ class Listener:
             return
         if self._spec and not self._job:
             # Asked anew when the answer was lost: the id sees to it that one job starts.
-            following = run(transport, self._spec)
+            following, self._ahead = self._ahead, None
+            if not (following and following.begin()):
+                following = run(transport, self._spec)
             self._job = following.job
             self._begun.set()
         else:

@@ -1,9 +1,10 @@
 """Start, follow, list and cancel this machine's jobs: commands that outlive the connection.
 
-Verbs: ``start REQUEST`` (compressed JSON, as a word, or as a frame on stdin), ``run REQUEST`` (the
-same, and then as ``follow`` from the beginning on), ``follow ID OFFSET``, ``find ID TAIL AGO``
-(where in the log to begin), ``list``, ``cancel ID SIGNAL GRACE``, ``prune AGO`` and ``boot``
-(which life of the machine this is).
+Verbs: ``start REQUEST`` (compressed JSON, as a word, or as a frame on stdin), ``run REQUEST TOKEN``
+(the same, and then as ``follow`` from the beginning on; with a TOKEN once the sync that runs at the
+same time has left word under it that all is well, else it answers ``u``), ``follow ID OFFSET``,
+``find ID TAIL AGO`` (where in the log to begin), ``list``, ``cancel ID SIGNAL GRACE``,
+``prune AGO`` and ``boot`` (which life of the machine this is).
 
 A job is the folder ``~/.colabdev/jobs/<id>``: ``spec.json`` (what was asked for), ``state.json``
 (how it stands, by its supervisor), ``report`` (rows the job appends), ``control`` (a FIFO to its
@@ -33,6 +34,7 @@ from typing import Any  # requests and records are JSON: mappings of anything
 
 from colabdev.payload.marks import marked
 from colabdev.payload.pace import Pace
+from colabdev.payload.verdict import hear_verdict
 
 HEADER = struct.Struct(">cI")
 IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
@@ -86,18 +88,25 @@ def main(verb: str, *arguments: str) -> int:
 # The verbs --------------------------------------------------------------------------------------
 
 
-def run(word: str) -> None:
+def run(word: str, token: str) -> None:
     """Start a job as `start` does, and tell of it from its first byte on."""
-    follow(start(word), "0")
+    request = read_request(word)
+    if token and not hear_verdict(token, asker_gone):
+        send(b"u", b"")
+        return
+    begin(request)
+    follow(request["id"], "0")
 
 
-def start(word: str) -> str:
+def start(word: str) -> None:
+    begin(read_request(word))
+
+
+def begin(request: dict[str, Any]) -> None:
     """Make the job's folder, hand it to a supervisor of its own, and answer once the job runs.
 
-    *word* is the request, compressed, or ``-`` where it comes on stdin. The programs it names by
-    their digests are asked for when they are not here yet.
+    The programs that *request* names by their digests are asked for when they are not here yet.
     """
-    request = read_request(word)
     programs = here(request.pop("programs"))
     folder = os.path.join(jobs_folder(), request["id"])
     request["modules"] = os.pathsep.join(
@@ -115,7 +124,6 @@ def start(word: str) -> str:
         finally:
             os.close(control)
     send(b"j", standing(folder))
-    return str(request["id"])
 
 
 def follow(identifier: str, offset: str) -> None:
@@ -478,6 +486,7 @@ class Log:
 
 
 def read_request(word: str) -> dict[str, Any]:
+    """Return the request that is *word*, or comes on stdin where that is ``-``."""
     packed = read_body() if word == "-" else base64.b64decode(word)
     request: dict[str, Any] = json.loads(unpacked(packed))
     if not IDENTIFIER.fullmatch(request["id"]) or not request["command"]:

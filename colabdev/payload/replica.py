@@ -4,7 +4,7 @@ Run as a program it serves the laptop in frames (one byte kind, four bytes lengt
 hello line. Bodies are compressed JSON, but for the contents:
 
     laptop                      here
-    q  {"root", "rules", "known", "push", "strong"}
+    q  {"root", "rules", "known", "push", "strong", "verdict"}
                            ->
                            <-   s [row, ...] ...     S {"problems": [[path, why], ...],
                                                         "now", "same", "strong"}
@@ -26,9 +26,11 @@ four bytes of length, the list of [row, expected row or null], and their content
 A row is [path, kind, size, mtime_ns, ctime_ns, executable, target]; "now" is this machine's clock
 in the same unit. Where the digest *known* is that of the whole listing, no row is sent, and "same"
 is true. With *push* contents follow the request at once: they are for the tree that is known, and
-where the listing is another one they are let go by, up to the next ".". The first of what the
-laptop says may come as an argument of the program, in base64: it saves a round trip. Contents are
-staged, and only when the last of them has arrived whole are they moved into place.
+where the listing is another one they are let go by, up to the next ".". Under *verdict*, a token,
+word is left for another program here: whether the tree was the known one and took all that was
+pushed. The first of what the laptop says may come as an argument of the program, in base64: it
+saves a round trip. Contents are staged, and only when the last of them has arrived whole are they
+moved into place.
 """
 
 import base64
@@ -98,6 +100,7 @@ from colabdev.payload.tree import (
     scan,
     why_unsafe,
 )
+from colabdev.payload.verdict import tell_verdict
 
 # The laptop takes what it shares with this program from here.
 __all__ = [
@@ -191,6 +194,7 @@ class _Request:
         self.known = str(asked.get("known", ""))
         self.push = asked.get("push") is True
         self.strong = asked.get("strong") is True
+        self.verdict = str(asked.get("verdict", ""))
 
 
 def _serve(source: _Source, sink: BinaryIO, request: _Request) -> None:
@@ -211,8 +215,11 @@ def _serve(source: _Source, sink: BinaryIO, request: _Request) -> None:
     if len(problems) > BATCH:  # what is not told of would look as if it had been taken away
         raise Failure("unreadable", f"{len(problems)} paths in {root} cannot be read there.")
     end = {"problems": problems, "now": time.time_ns(), "same": same, "strong": is_strong()}
+    well = same and not problems
+    if request.verdict and not (request.push and well):
+        tell_verdict(request.verdict, well)
     _send(sink, b"S", pack_json(end))
-    if request.push and (problems or not same):
+    if request.push and not well:
         while _receive(source)[0] != b".":
             pass  # it was meant for another tree than there is
     unpacker = Unpacker()
@@ -241,6 +248,8 @@ def _serve(source: _Source, sink: BinaryIO, request: _Request) -> None:
         unpacker.end()
         # All of them before the first is told of: a laptop that goes now leaves nothing halfway.
         outcomes = list(stage.apply()) if stage else []
+        if request.verdict and request.push and well:
+            tell_verdict(request.verdict, all(outcome[1] == "done" for outcome in outcomes))
     for batch in batches(outcomes):
         _send(sink, b"a", pack_json(batch))
     _send(sink, b".", b"")

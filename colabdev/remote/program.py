@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import hashlib
 import json
 import re
 import struct
@@ -12,25 +13,21 @@ from colabdev import texts
 # Linux takes at most 128 KiB in one argument (MAX_ARG_STRLEN); sshd's exec request is one argument.
 _LIMIT = 120_000
 
-# The program finds its own text in SOURCE, for when it must outlive this process. Python would
-# look into the folder it starts in first: a json.py in somebody's home is not the one we mean.
 _LOADER = (
-    "import sys;sys.path=[p for p in sys.path if p];"
     "import base64,zlib;"
-    "SOURCE=zlib.decompress(base64.b64decode('{packed}')).decode();"
-    "exec(compile(SOURCE,'<colabdev {name}>','exec'))"
+    "exec(compile(zlib.decompress(base64.b64decode('{packed}')),'<colabdev {name}>','exec'))"
 )
-
 
 # An interpreter that is started ahead: it says READY, waits for a program on its stdin (as `handed`
 # packs it), says BEGUN and is that program; the rest of its stdin is the program's. It has loaded
-# already what our programs load. Handed none, it ends with its stdin.
+# already what our programs load, keeps each program's text with what Python makes of it, and ends
+# with its stdin, or when it is told to run what is not kept there.
 READY = b"\0colabdev waits\n"
 BEGUN = b"\1"
 _WAITING = f"""\
-import sys;sys.path=[p for p in sys.path if p]
-import base64,collections,contextlib,dataclasses,errno,hashlib,json,os,pathlib,re,select,shutil
-import signal,stat,struct,subprocess,tempfile,threading,time,zlib
+import base64,collections,contextlib,dataclasses,errno,glob,hashlib,importlib.machinery,itertools
+import json,os,pathlib,queue,re,select,selectors,shutil,signal,stat,struct,subprocess,sys,tempfile
+import threading,time,zlib
 def take(size):
     data=b""
     while len(data)<size:
@@ -38,16 +35,31 @@ def take(size):
         if not more:sys.exit()
         data+=more
     return data
+def receive():
+    words,text=map(take,struct.unpack(">II",take(8)))
+    name,digest,*sys.argv[1:]=json.loads(words)
+    folder=os.path.join(os.path.expanduser("~"),".colabdev","payload")
+    place=os.path.join(folder,f"{{name}}-{{digest}}.py")
+    try:
+        if text:
+            os.makedirs(folder,0o700,True)
+            draft=f"{{place}}.{{os.getpid()}}"
+            with open(os.open(draft,os.O_CREAT|os.O_WRONLY|os.O_TRUNC,0o600),"wb") as stream:
+                stream.write(zlib.decompress(text))
+            os.replace(draft,place)
+        return importlib.machinery.SourceFileLoader(name,place).get_code(name)
+    except OSError:
+        if not text:sys.exit()
+        return compile(zlib.decompress(text),f"<colabdev {{name}}>","exec")
 os.write(1,{READY!r})
-words,SOURCE=map(take,struct.unpack(">II",take(8)))
-words,SOURCE=json.loads(words),zlib.decompress(SOURCE).decode()
-sys.argv[1:]=words[1:]
-code=compile(SOURCE,f"<colabdev {{words[0]}}>","exec")
+code=receive()
 os.write(1,{BEGUN!r})
-del take,words
+del take,receive
 exec(code)
 """
-_START = 'exec "${COLABDEV_PYTHON:-python3}" -c "$@"'
+# -I and -S: nothing that stands in somebody's home, or on Python's path, is taken for ours, and
+# what a machine loads into every Python (Colab's does much) is not waited for.
+_START = 'exec "${COLABDEV_PYTHON:-python3}" -I -S -c "$@"'
 
 # A docstring is a triple-quoted string that begins a line: so much holds of all of the payload.
 _DOCSTRING = re.compile(r'^([ \t]*)"""(?:.|\n)*?"""[ \t]*\n', re.M)
@@ -65,19 +77,24 @@ class Program(list[str]):
         assert len(code) < _LIMIT, f"payload {name} has outgrown one argument"
         super().__init__(["sh", "-c", _START, "sh", code, *arguments])
 
-    def handed(self) -> bytes:
-        """Return what makes a `waiting` interpreter run this."""
-        words = json.dumps([self.name, *self.arguments]).encode()
-        source = base64.b64decode(self.packed)
-        return struct.pack(">II", len(words), len(source)) + words + source
+    @property
+    def digest(self) -> str:
+        """What tells its text from every other one."""
+        return hashlib.sha256(self.packed.encode()).hexdigest()[:12]
+
+    def handed(self, *, kept: bool) -> bytes:
+        """Return what makes a `waiting` interpreter run this; *kept* is its text there already."""
+        words = json.dumps([self.name, self.digest, *self.arguments]).encode()
+        text = b"" if kept else base64.b64decode(self.packed)
+        return struct.pack(">II", len(words), len(text)) + words + text
 
 
 def program(name: str, *arguments: str) -> Program:
     """Return the argument list that runs ``payload/<name>.py`` with *arguments* on any machine.
 
     It runs under the notebook kernel's interpreter, which the cell names in ``COLABDEV_PYTHON``,
-    else under the first ``python3``. Inside, ``__name__`` is ``"__main__"``, ``sys.argv[1:]`` are
-    the *arguments* and the global ``SOURCE`` is the program's own text.
+    else under the first ``python3``. Inside, ``__name__`` is ``"__main__"``, and the *arguments*
+    are in ``sys.argv[1:]``.
     """
     return Program(name, _packed(name), list(arguments))
 

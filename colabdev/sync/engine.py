@@ -12,6 +12,7 @@ from colabdev.language import mark, tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
 from colabdev.remote.transport import Transport
+from colabdev.sync.along import Along
 from colabdev.sync.archive import Archive, open_archive
 from colabdev.sync.blocks import Blocks
 from colabdev.sync.contents import Contents, Meter, Progress, Sent
@@ -46,13 +47,15 @@ def sync(
     progress: Progress | None = None,
     wait: float = 30.0,
     now: Callable[[], int] = time.time_ns,
+    along: Along | None = None,
 ) -> SyncReport:
     """Make *project* and the folder *remote_root* of the machine *peer* agree.
 
     Nothing is overwritten or deleted on either side but what both agreed on last. *progress*
     hears bytes done and in all, *wait* is in seconds (for another sync of the same project),
     *now* in nanoseconds since 1970. A *transport* that is still being opened may be given as what
-    waits for it: the project is looked at first.
+    waits for it: the project is looked at first. *along* is asked for with the first question,
+    where that may be all there is to this sync.
 
     Raises:
         InputError: *project* is no folder to sync.
@@ -66,7 +69,7 @@ def sync(
         push = sync_.guess()
         opened = transport() if callable(transport) else transport
         with RemoteReplica(opened, remote_root, archive.listing) as there:
-            sync_.look(there, push)
+            sync_.look(there, push, along)
             sync_.decide(there)
             if not sync_.is_dry:
                 sync_.carry_out(there)
@@ -112,6 +115,7 @@ class _Sync:
         self._digests: dict[str, str] = {}  # of files here that were asked for
         self._asked: dict[str, str] = {}  # of files there
         self._guessed: _Carried | None = None
+        self._foreseen = False  # if nothing changed there, what was guessed is all
 
     def guess(self) -> Generator[Frame] | None:
         """Return what has to be sent if the runtime holds what it held last.
@@ -125,6 +129,7 @@ class _Sync:
             self._check_not_emptied()
             self.decide(None)
             plan = self._plan
+            self._foreseen = not (plan.fetch or plan.ask_here or plan.ask_there or plan.conflicts)
             if plan.send and not (plan.fetch or plan.ask_there):
                 bases = self._bases(plan.send, here=False)
                 contents = self._here.contents(plan.send, self._limit, self._meter(), bases)
@@ -132,16 +137,40 @@ class _Sync:
                 return contents.frames()
         return None
 
-    def look(self, there: RemoteReplica, push: Generator[Frame] | None = None) -> None:
+    def look(
+        self,
+        there: RemoteReplica,
+        push: Generator[Frame] | None = None,
+        along: Along | None = None,
+    ) -> None:
+        def asked(is_all: bool) -> None:
+            if along and self._foreseen and is_all and not self._is_short():
+                along.begin(self._foreseen_digest())
+
+        verdict = along.token if along and self._foreseen else ""
         try:
-            self._remote = there.snapshot(self._rules, push)
+            self._remote = there.snapshot(self._rules, push, verdict=verdict, asked=asked)
         finally:
             if push:
                 push.close()
         if there.took is not None:
             assert self._guessed, "something was pushed"
             self._sent = _accounted(self._guessed.contents, there.took)
+        if along and along.begun:
+            took = there.took or ()
+            along.holds = there.same and all(outcome.state == "done" for outcome in took)
         self._check_not_emptied()
+
+    def _is_short(self) -> bool:
+        """Tell whether something that was to be sent could not be read."""
+        return bool(self._guessed and self._guessed.contents.skipped)
+
+    def _foreseen_digest(self) -> str:
+        agreed = dict(self._plan.agreed)
+        for path, sent in self._guessed.contents.sent.items() if self._guessed else ():
+            if sent.entry:
+                agreed[path] = Agreed(sent.entry, sent.entry, sent.digest)
+        return _code_digest(agreed)
 
     def _check_not_emptied(self) -> None:
         if not self._options.named:

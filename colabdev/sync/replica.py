@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args  # Any: JSON, until it is checked
 
@@ -156,19 +156,30 @@ class RemoteReplica:
         self._opened: Conversation | None = None
         self._packer = wire.Packer()
         self.took: list[Outcome] | None = None
+        self.same = False  # it is, whole, as it was known
 
-    def snapshot(self, rules: wire.Rules, push: Iterable[Frame] | None = None) -> Snapshot:
+    def snapshot(
+        self,
+        rules: wire.Rules,
+        push: Iterable[Frame] | None = None,
+        *,
+        verdict: str = "",
+        asked: Callable[[bool], None] = lambda _: None,
+    ) -> Snapshot:
         """List the tree; *push* are contents for it as it is known.
 
         The first of them go along with the question. If it is still so, the others follow, and
-        *took* holds what became of all; if not, they were not looked at.
+        *took* holds what became of all; if not, they were not looked at. Under the token *verdict*
+        word is left there, whether it was as known and took all. *asked* is called while the
+        answer is on its way, and told whether all of *push* is.
         """
         pushed = self._packer.pieces(push) if push is not None else None
         known = ""
         if self._known:
             rows = (to_row(path, entry) for path, entry in self._known.items())
             known = wire.digest_of_rows(rows)
-        is_all = self._ask(rules, known, pushed)
+        is_all = self._ask(rules, known, pushed, verdict)
+        asked(is_all)
         self._conversation.greet()
         problems: list[Left] = []
         end: dict[str, Any] = {}
@@ -181,13 +192,16 @@ class RemoteReplica:
                 entries = self._known
             self._packer.strong = end.get("strong") is True and wire.is_strong()
             snapshot = Snapshot(entries, tuple(problems), int(end["now"]))
+            self.same = same and not problems
         if pushed is not None and same and not problems:
             self.took = self._send(() if is_all else pushed, is_ended=is_all)
         elif not is_all:
             self._conversation.send(b".", b"")
         return snapshot
 
-    def _ask(self, rules: wire.Rules, known: str, pushed: Iterator[Frame] | None) -> bool:
+    def _ask(
+        self, rules: wire.Rules, known: str, pushed: Iterator[Frame] | None, verdict: str
+    ) -> bool:
         """Start the far program; what fits travels with it, and saves a round trip.
 
         Return whether all that is *pushed* went along.
@@ -198,6 +212,7 @@ class RemoteReplica:
             "known": known,
             "push": pushed is not None,
             "strong": wire.is_strong(),
+            "verdict": verdict,
         }
         whole = pack(b"q", wire.pack_json(request))
         if pushed is not None:

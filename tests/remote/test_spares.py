@@ -25,7 +25,7 @@ pytestmark = pytest.mark.sshd
 _MARK = "colabdev waits"
 _TELL = """
 import json, os, sys
-print(json.dumps([os.getpid(), sys.argv, os.getcwd(), dict(os.environ), __name__, SOURCE[:8],
+print(json.dumps([os.getpid(), sys.argv, os.getcwd(), dict(os.environ), __name__,
     [p for p in sys.path], os.getsid(0) == os.getpid(), sys.stdin.read()]))
 print("aside", file=sys.stderr)
 sys.exit(7)

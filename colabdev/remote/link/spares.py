@@ -29,6 +29,7 @@ class Spares:
     def __init__(self, transport: "SSHTransport") -> None:
         self._transport = transport
         self._waiting: collections.deque[_Spare] = collections.deque()
+        self._kept: set[str] = set()  # the programs whose text is there by now
         self._dead = 0
         self._closed = False
         self._touched = False
@@ -54,13 +55,20 @@ class Spares:
                 return None
             self._waiting.remove(ready)
             self._dead = 0
+            kept = program.digest in self._kept
+            self._kept.add(program.digest)
         try:
             ready.channel.settimeout(10)
-            ready.channel.sendall(program.handed())
+            ready.channel.sendall(program.handed(kept=kept))
         except Exception:  # whatever paramiko raises, half a program is none and runs not
             ready.close()
             return None
         return ready.channel
+
+    def forget(self, program: Program) -> None:
+        """Take it that the text of *program* is not kept there: one who was to run it ended."""
+        with self._turn:
+            self._kept.discard(program.digest)
 
     def give_up(self) -> None:
         """Make room: the machine opens no further channel."""

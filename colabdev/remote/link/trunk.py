@@ -89,7 +89,12 @@ class Trunk:
             argv = program = Program(str(name), str(packed), [str(word) for word in arguments])
             if (channel := spares.handed(program)) is not None:
                 spares.touch()
-                return LentProcess(channel, self, again=lambda: transport.channel(program))
+
+                def again() -> Any:
+                    spares.forget(program)
+                    return transport.channel(program)
+
+                return LentProcess(channel, self, again)
         channel = transport.channel(argv)
         spares.touch()
         return LentProcess(channel, self)
