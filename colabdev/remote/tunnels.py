@@ -1,11 +1,12 @@
 """The roads to a machine: what each ``via`` of a connect string means on this side."""
 
+import os
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from colabdev import paths
 from colabdev.errors import ConfigError
@@ -85,10 +86,14 @@ def relay_options(relay: Relay, identity: str, known_hosts: PurePath, alias: str
 def colab_program() -> str:
     """Return where Google's CLI is.
 
+    uv and pipx put it into ``~/.local/bin``, which an editor that was not started from a shell may
+    not have on its PATH.
+
     Raises:
         ConfigError: it is not on this computer.
     """
-    return _program(
+    places = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path.home() / ".local/bin")))
+    return shutil.which("colab", path=places) or _program(
         "colab",
         tr("Get Google's CLI: uv tool install google-colab-cli. Then log in: colab sessions"),
     )

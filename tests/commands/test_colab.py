@@ -33,6 +33,7 @@ from colabdev.remote.runtime import Registry
 from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.sshkey import ensure_key
 from colabdev.remote.transport import run
+from colabdev.remote.tunnels import colab_program
 from tests.commands.conftest import Heard
 from tests.remote.keys import fresh_ed25519
 from tests.support import stub_colab
@@ -295,6 +296,13 @@ def test_without_googles_cli(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ConfigError) as caught:
         connect_colab("train", "colab", heard)
     assert "uv tool install google-colab-cli" in caught.value.hint
+
+
+def test_where_uv_puts_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editor started from the desktop has no ~/.local/bin on its PATH; it is looked at."""
+    program = stub_colab.install(home / ".local" / "bin", 1, home / "keys")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert colab_program() == str(program)
 
 
 @pytest.mark.parametrize("session", ["-x", "a b", "", "a.b", "x" * 64, "a\n", "%h", "--rm"])
