@@ -9,6 +9,7 @@ import importlib
 import os
 import signal
 import sys
+import tempfile
 from types import FrameType
 from typing import Any  # messages of a kernel are JSON: mappings of anything
 
@@ -55,8 +56,17 @@ def run(nbclient: Any, notebook: Any, folder: str) -> None:
             show(message)
             return super().process_message(message, cell, index)
 
-    client = Client(notebook, kernel_name="python3", timeout=None, store_widget_state=False)
-    client.execute(cwd=folder)
+    # Sockets in a folder of our own, not ports that every user of the machine could listen to.
+    with tempfile.TemporaryDirectory(prefix="colabdev-") as sockets:
+        where = {"transport": "ipc", "ip": os.path.join(sockets, "kernel")}
+        client = Client(
+            notebook,
+            kernel_name="python3",
+            timeout=None,
+            store_widget_state=False,
+            config=importlib.import_module("traitlets.config").Config({"KernelManager": where}),
+        )
+        client.execute(cwd=folder)
 
 
 def show(message: Any) -> None:

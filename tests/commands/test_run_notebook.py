@@ -86,7 +86,7 @@ def test_the_outputs_of_cells_stream_and_come_back(project: Path, home: Path) ->
     told = output(reporter.events, "stdout").decode()
     assert outcome.code == 0, output(reporter.events, "stderr").decode()
     assert told.splitlines() == ["first", "True", str(("sub dir", sys.executable))]
-    assert "e\n" in output(reporter.events, "stderr").decode()
+    assert output(reporter.events, "stderr") == b"e\n"
     assert [event.value for event in reporter.events if isinstance(event, Metric)] == [0.5]
     first, second, _ = _outputs(project / "sub dir" / "[a] 한글.executed.ipynb")
     assert "first" in first
