@@ -37,27 +37,27 @@ TREE: Tree = {
 }
 
 
-def test_a_first_sync_carries_everything(project: Path, any_far: Far) -> None:
+def test_a_first_sync_carries_everything(project: Path, every_far: Far) -> None:
     """All files, folders and links arrive as they are, with their times and executable bits."""
     write(project, TREE)
     (project / "run.sh").write_bytes(b"#!/bin/sh\n")
     (project / "run.sh").chmod(0o755)
     os.utime(project / "train.py", ns=(1, 1_234_567_890_123_456_789))
-    report = any_far.sync(project)
-    assert read(any_far.folder) == read(project)
-    assert (any_far.folder / "train.py").stat().st_mtime_ns == 1_234_567_890_123_456_789
-    assert os.access(any_far.folder / "run.sh", os.X_OK)
-    assert not (any_far.folder / "train.py").stat().st_mode & 0o111
+    report = every_far.sync(project)
+    assert read(every_far.folder) == read(project)
+    assert (every_far.folder / "train.py").stat().st_mtime_ns == 1_234_567_890_123_456_789
+    assert os.access(every_far.folder / "run.sh", os.X_OK)
+    assert not (every_far.folder / "train.py").stat().st_mode & 0o111
     assert set(report.sent) == {*read(project)}
     assert report.bytes == sum(len(node) for node in read(project).values() if type(node) is bytes)
-    assert stages(any_far.folder) == []
+    assert stages(every_far.folder) == []
 
 
-def test_a_second_sync_sends_only_what_changed(project: Path, any_far: Far) -> None:
+def test_a_second_sync_sends_only_what_changed(project: Path, every_far: Far) -> None:
     """Without changes nothing is sent; an edit, a new file and a new mode are, and alone."""
     write(project, TREE)
-    before = any_far.sync(project)
-    again = any_far.sync(project)
+    before = every_far.sync(project)
+    again = every_far.sync(project)
     assert (again.sent, again.bytes) == ((), 0)
     assert again.unchanged == sum(type(node) is bytes for node in TREE.values())
     assert again.code_digest == before.code_digest
@@ -65,31 +65,31 @@ def test_a_second_sync_sends_only_what_changed(project: Path, any_far: Far) -> N
     (project / "src/new.py").write_bytes(b"")
     (project / "text").chmod(0o755)
     os.utime(project / "noise")  # touched, not changed
-    third = any_far.sync(project)
+    third = every_far.sync(project)
     assert third.sent == ("src/new.py", "text", "train.py")
     assert third.code_digest != before.code_digest
-    assert read(any_far.folder) == read(project)
-    assert os.access(any_far.folder / "text", os.X_OK)
+    assert read(every_far.folder) == read(project)
+    assert os.access(every_far.folder / "text", os.X_OK)
 
 
-def test_both_sides_become_the_same(project: Path, any_far: Far) -> None:
+def test_both_sides_become_the_same(project: Path, every_far: Far) -> None:
     """Edits, new files and deletions of either side reach the other; a conflict stays on both."""
     write(project, {name: name.encode() for name in ("a", "b", "c", "e", "f", "old/x", "old/y")})
-    any_far.sync(project)
-    (any_far.folder / "a").write_bytes(b"there")
-    (any_far.folder / "b").write_bytes(b"there")
-    (any_far.folder / "f").unlink()
-    write(any_far.folder, {"checkpoints/last.pt": b"weights" * 100_000, "run.sh": b"#!/bin/sh\n"})
-    (any_far.folder / "run.sh").chmod(0o755)
-    os.utime(any_far.folder / "run.sh", ns=(1, 1_234_567_890_123_456_789))
-    write(any_far.folder, {"empty": None, "link": Link("a"), "old/y": b"edited"})
+    every_far.sync(project)
+    (every_far.folder / "a").write_bytes(b"there")
+    (every_far.folder / "b").write_bytes(b"there")
+    (every_far.folder / "f").unlink()
+    write(every_far.folder, {"checkpoints/last.pt": b"weights" * 100_000, "run.sh": b"#!/bin/sh\n"})
+    (every_far.folder / "run.sh").chmod(0o755)
+    os.utime(every_far.folder / "run.sh", ns=(1, 1_234_567_890_123_456_789))
+    write(every_far.folder, {"empty": None, "link": Link("a"), "old/y": b"edited"})
     (project / "b").write_bytes(b"here")
     (project / "c").write_bytes(b"here too")
     (project / "e").unlink()
     for name in ("old/x", "old/y"):
         (project / name).unlink()
     (project / "old").rmdir()
-    report = any_far.sync(project)
+    report = every_far.sync(project)
     assert report.sent == ("c",)
     assert report.received == (
         "a",
@@ -104,12 +104,12 @@ def test_both_sides_become_the_same(project: Path, any_far: Far) -> None:
     assert (report.deleted_here, report.deleted_there) == (("f",), ("e", "old/x"))
     assert report.conflicts == (Left("b", "it was changed here and there"),)
     assert (project / "b").read_bytes() == b"here"
-    assert (any_far.folder / "b").read_bytes() == b"there"
-    assert {**read(project), "b": None} == {**read(any_far.folder), "b": None}
+    assert (every_far.folder / "b").read_bytes() == b"there"
+    assert {**read(project), "b": None} == {**read(every_far.folder), "b": None}
     assert os.access(project / "run.sh", os.X_OK)
     assert (project / "run.sh").stat().st_mtime_ns == 1_234_567_890_123_456_789
-    assert (stages(project), stages(any_far.folder)) == ([], [])
-    again = any_far.sync(project)
+    assert (stages(project), stages(every_far.folder)) == ([], [])
+    again = every_far.sync(project)
     assert (again.sent, again.received, again.deleted_here, again.deleted_there) == ((),) * 4
     assert again.conflicts == report.conflicts
 
