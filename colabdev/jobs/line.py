@@ -38,7 +38,8 @@ class Line:
     another terminal may have moved it. A stranger at an old address counts as moved: nothing is
     sent there. Several threads may use a line; the first that finds it broken mends it for all.
 
-    *patience* is how many seconds awake it is dialled in vain; 0 never dials again.
+    *patience* is how many seconds awake it is dialled in vain, by *clock*, which may leap while the
+    laptop sleeps; 0 never dials again.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Line:
         *,
         patience: float = RECONNECT_FOR,
         dial: Callable[[Runtime], Transport] = reach,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.runtime = runtime
         self.broken_since: float | None = None  # seconds since 1970, None while it holds
         self._first = self._transport = transport
         self._patience = patience
         self._dial = dial
+        self._clock = clock
         self._over: Exception | None = None
         self._left = threading.Event()
         self._mending = threading.Lock()
@@ -114,7 +117,7 @@ class Line:
         spent = 0.0
         error: TransportError | None = None
         for pause in _pauses():
-            begun = time.monotonic()
+            begun = self._clock()
             self._wait(pause)
             if self._left.is_set():
                 raise ConnectionLost(
@@ -128,7 +131,7 @@ class Line:
                 error = failed
             else:
                 return
-            spent += min(time.monotonic() - begun, _LONGEST_ROUND)
+            spent += min(self._clock() - begun, _LONGEST_ROUND)
             if spent > self._patience:
                 break
         alias, minutes = self.runtime.alias, _minutes(self._patience)

@@ -22,6 +22,7 @@ from colabdev.results.store import Results
 from tests.remote.relay import relay_to
 from tests.support import actions
 from tests.support.far import far_side
+from tests.support.link import end_link
 from tests.support.runtime import StartedRuntime
 
 
@@ -65,7 +66,19 @@ def _run(script: str, reporter: Hearing, *patterns: str, **more: int) -> int:
     return run_target(target, reporter, on="here", options=options).code
 
 
+@pytest.fixture(params=["alone", "link"])
+def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let each command dial for itself, and then all of them share a link."""
+    if request.param == "link":
+        monkeypatch.delenv("COLABDEV_LINK")
+    yield
+    if request.param == "link":
+        end_link()
+        monkeypatch.setenv("COLABDEV_LINK", "0")
+
+
 @pytest.mark.sshd
+@pytest.mark.usefixtures("road")
 def test_three_checkpoints_are_here_before_the_jobs_end_is_told(
     machine: StartedRuntime, project: Path, home: Path
 ) -> None:

@@ -26,8 +26,8 @@ from colabdev.errors import (
     RemoteFailure,
     SyncConflict,
 )
-from colabdev.jobs.client import cancel
-from colabdev.jobs.job import Event, JobState, Metric
+from colabdev.jobs.client import cancel, start
+from colabdev.jobs.job import Event, JobSpec, JobState, Metric
 from colabdev.remote.local import LocalTransport
 from colabdev.remote.runtime import Registry
 from colabdev.results.run import RunState
@@ -236,6 +236,33 @@ def test_a_job_is_found_by_what_names_it(project: Path) -> None:
             with pytest.raises((JobNotFound, InputError)) as caught:
                 find_job(transport, nothing)
             assert caught.value.exit_code == 2
+
+
+def test_a_beginning_that_fits_several_ids_is_said_to(project: Path) -> None:
+    """Nothing is guessed: the ids are named, and one more letter is enough."""
+    with LocalTransport() as transport:
+        for job_id in ("abc1", "abc2", "ab-3"):
+            start(transport, JobSpec(job_id, ("true",), "~", "ab"))
+        assert find_job(transport, "abc2").id == "abc2"
+        assert find_job(transport, "ab-").id == "ab-3"
+        with pytest.raises(InputError) as caught:
+            find_job(transport, "abc")
+        assert caught.value.exit_code == 2
+        assert "abc1" in caught.value.hint
+        assert "abc2" in caught.value.hint
+        assert "ab-3" not in caught.value.hint
+        until(lambda: all(job.state.ended for job in list_jobs("here")))
+
+
+def test_a_name_that_is_not_found_is_shown_as_typed(project: Path) -> None:
+    """Korean stays Korean; what would move the cursor is escaped."""
+    with LocalTransport() as transport:
+        with pytest.raises(JobNotFound, match="학습"):
+            find_job(transport, "학습")
+        with pytest.raises(JobNotFound) as caught:
+            find_job(transport, "a\x1b[2J\n")
+    assert "\x1b" not in caught.value.message
+    assert "\n" not in caught.value.message
 
 
 def test_a_job_can_be_cancelled_by_name(project: Path, home: Path) -> None:

@@ -19,7 +19,13 @@ from colabdev.commands.connect import connect
 from colabdev.commands.pull import PullOptions
 from colabdev.commands.reporter import Progress, Silent
 from colabdev.commands.run import follow_job
-from colabdev.errors import ConnectionLost, EndedEarly, RuntimeForgotten, RuntimeGone
+from colabdev.errors import (
+    ConnectionLost,
+    EndedEarly,
+    HostUnreachable,
+    RuntimeForgotten,
+    RuntimeGone,
+)
 from colabdev.jobs.client import cancel, jobs, new_job_id
 from colabdev.jobs.job import Artifact, Event, Exited, JobSpec, JobState, Output
 from colabdev.jobs.line import Line
@@ -29,6 +35,7 @@ from colabdev.remote.local import LocalProcess, LocalTransport
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.ssh import SSHTransport
+from colabdev.remote.transport import Transport
 from colabdev.results.run import RunState
 from colabdev.results.store import Results
 from tests.remote.relay import Relay, relay_to
@@ -472,6 +479,67 @@ def test_a_stalled_line_is_noticed_and_replaced(road: Road, home: Path) -> None:
             gate.touch()
             until(lambda: _take(listener, events) and isinstance(events[-1], Exited))
     assert output(events, "stdout") == b"before 0\nthrough\n"
+
+
+def test_an_hour_asleep_is_no_hour_of_trying(road: Road, home: Path) -> None:
+    """The clock leaps ahead while it waits, twice: it goes on trying, and hears all to the end."""
+    gate = home / "gate"
+    runtime = road.runtime
+    leaps = [0.0]
+
+    def clock() -> float:
+        return time.monotonic() + leaps[0]
+
+    def dial(there: Runtime) -> Transport:
+        if leaps[0] < 7200:
+            leaps[0] += 3600.0
+            raise HostUnreachable("no network yet, as after waking up")
+        return reach(there)
+
+    job = spec("gate", str(gate))
+    events: list[Event] = []
+    with (
+        reach(runtime) as transport,
+        Line(runtime, transport, patience=600, dial=dial, clock=clock) as line,
+        Listener(line, job.id, spec=job) as listener,
+    ):
+        until(lambda: _take(listener, events))
+        road.relay.cut()
+        until(lambda: leaps[0] == 7200)
+        gate.touch()
+        until(lambda: _take(listener, events) and isinstance(events[-1], Exited))
+    assert output(events, "stdout") == b"before 0\nthrough\n"
+
+
+def test_an_hour_of_trying_is_enough(road: Road, home: Path) -> None:
+    """Awake, the time that was given ends it, however long each try takes."""
+    runtime = road.runtime
+    leaps = [0.0]
+    tries = []
+
+    def dial(there: Runtime) -> Transport:
+        leaps[0] += 100.0
+        tries.append(there)
+        raise HostUnreachable("no answer")
+
+    job = spec("gate", str(home / "never"))
+    events: list[Event] = []
+    with (
+        reach(runtime) as transport,
+        Line(
+            runtime,
+            transport,
+            patience=250,
+            dial=dial,
+            clock=lambda: time.monotonic() + leaps[0],
+        ) as line,
+        Listener(line, job.id, spec=job) as listener,
+    ):
+        until(lambda: _take(listener, events))
+        road.relay.cut()
+        with pytest.raises(ConnectionLost, match="within 4 minutes"):
+            until(lambda: _take(listener, events))
+    assert len(tries) == 3
 
 
 def test_a_killed_server_session_is_no_end(road: Road, home: Path) -> None:
