@@ -22,6 +22,7 @@ from typing import Any  # requests and records are JSON: mappings of anything
 from colabdev.payload.ending import Ending
 from colabdev.payload.gpus import Gpus
 from colabdev.payload.harvest import Harvest
+from colabdev.payload.marks import born
 from colabdev.payload.pace import Pace
 from colabdev.payload.records import encode, frame
 
@@ -53,7 +54,7 @@ def main(folder: str, control: int) -> int:
     log = Log(os.path.join(folder, "events"), request["log_limit"], bells.ring)
     report = Report(os.path.join(folder, "report"))
     harvest = Harvest(os.path.expanduser(request["cwd"]), request["pull"])
-    state = {"pid": os.getpid(), "started": time.time()}
+    state = {"pid": os.getpid(), "pid_born": born(os.getpid()), "started": time.time()}
     state_file = os.path.join(folder, "state.json")
     write_atomic(state_file, encode(state))
     try:
@@ -61,7 +62,7 @@ def main(folder: str, control: int) -> int:
     except Failure as failure:
         os.write(1, encode(failure.record))
         return 1
-    state["command"] = child.pid
+    state.update(command=child.pid, command_born=born(child.pid))
     with contextlib.suppress(OSError):  # a full disk: the job runs all the same
         write_atomic(state_file, encode(state))
     os.write(1, b"{}")

@@ -7,6 +7,7 @@ import resource
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -352,6 +353,26 @@ def test_no_argument_list_holds_the_environment(far: Far, home: Path) -> None:
         lists = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
         cancel(transport, job.id)
     assert not any(secret in word for words in lists for word in words or ())
+
+
+def test_what_is_recorded_of_a_job(far: Far, home: Path) -> None:
+    """Command, folder, names of the environment, digest, and its processes by number and birth."""
+    job = replace(
+        spec("gate", str(home / "gate"), env={"B": "1", "A": "2"}), code_digest="d", pull=("*.pt",)
+    )
+    with far.connect() as transport:
+        start(transport, job)
+        asked = json.loads((far.folder(job) / "spec.json").read_text())
+        state = json.loads((far.folder(job) / "state.json").read_text())
+        cancel(transport, job.id, "KILL")
+    assert tuple(asked["command"]) == job.command
+    assert (asked["env"], asked["cwd"], asked["code_digest"]) == (["A", "B"], "~", "d")
+    assert asked["created"] <= state["started"]
+    for process in ("pid", "command"):
+        uptime = state[process + "_born"]
+        assert 0 < uptime <= time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert state["pid_born"] <= state["command_born"]
+    assert state["pid"] != state["command"]
 
 
 NO_STARTS = (
