@@ -1,7 +1,5 @@
 """``gpu``: what the GPUs of a runtime are doing, once or until Ctrl-C."""
 
-import contextlib
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -9,6 +7,7 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.cli.watching import watch_options, watched
 from colabdev.language import tr
 
 if TYPE_CHECKING:
@@ -16,14 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
-@click.option(
-    "--every",
-    type=click.FloatRange(min=0.5, max=3600),
-    default=2.0,
-    show_default=True,
-    help="Seconds between two looks.",
-)
+@watch_options(every=2.0)
 @on_option
 @json_option
 @pass_console
@@ -37,20 +29,10 @@ def gpu(console: Console, alias: str | None, watch: bool, every: float) -> None:
     from colabdev.commands.gpu import samples
 
     looks = samples(alias, every=every if watch else None)
-    if not watch:
+    if watch:
+        watched(console, looks, lines=lambda found: _show(console, found), screen=_screen)
+    else:
         _show(console, next(looks))
-        return
-    with contextlib.suppress(KeyboardInterrupt):  # it is how a watch ends
-        if console.as_json or not sys.stdout.isatty():
-            for found in looks:
-                _show(console, found)
-        else:
-            from colabdev.cli.live import in_place
-            from colabdev.cli.tables import laid_out
-
-            with in_place() as show:
-                for found in looks:
-                    show(laid_out([_row(one) for one in found], _headings()))
 
 
 def _headings() -> dict[str, str]:
@@ -60,7 +42,12 @@ def _headings() -> dict[str, str]:
 def _show(console: Console, found: "list[Sample]") -> None:
     rows = [asdict(one) if console.as_json else _row(one) for one in found]
     console.table(rows, _headings())
-    sys.stdout.flush()
+
+
+def _screen(found: "list[Sample]") -> list[object]:
+    from colabdev.cli.tables import laid_out
+
+    return [laid_out([_row(one) for one in found], _headings())]
 
 
 def _row(one: "Sample") -> dict[str, object]:

@@ -6,6 +6,7 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.cli.watching import watch_options, watched
 from colabdev.language import mark, tr
 
 if TYPE_CHECKING:
@@ -25,23 +26,17 @@ _ACTIVITY = {
     "up": mark("up"),
     "left": mark("left (estimate)"),
     "idle": mark("given back if idle"),
-    "logins": "SSH",
+    "who": mark("connected"),
     "jobs": mark("jobs"),
     "gpu_use": mark("GPU use"),
     "gpu_memory": mark("GPU memory"),
+    "gpu_power": mark("GPU power"),
     "disk": mark("disk free"),
 }
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
-@click.option(
-    "--every",
-    type=click.FloatRange(min=0.5, max=3600),
-    default=5.0,
-    show_default=True,
-    help="Seconds between two looks.",
-)
+@watch_options(every=5.0)
 @on_option
 @json_option
 @pass_console
@@ -57,38 +52,21 @@ def status(console: Console, alias: str | None, watch: bool, every: float) -> No
       colabdev status --watch
     """
     from colabdev.commands.status import status as look
+    from colabdev.commands.status import watch as looks
 
     if watch:
-        _watch(console, alias, every)
+        shown = looks(alias, every)
+        watched(console, shown, lines=lambda found: _show(console, found), screen=_screen)
         return
     with console.step(tr("Asking the runtimes")):
         found = look(alias)
     _show(console, found)
-    _show_usage(console)
-
-
-def _watch(console: Console, alias: str | None, every: float) -> None:
-    import contextlib
-    import sys
-
-    from colabdev.commands.status import watch
-
-    with contextlib.suppress(KeyboardInterrupt):  # it is how a watch ends
-        if console.as_json or not sys.stdout.isatty():
-            for found in watch(alias, every):
-                _show(console, found)
-                _show_usage(console)
-        else:
-            from colabdev.cli.live import in_place
-
-            with in_place() as show:
-                for found in watch(alias, every):
-                    show(*_screen(found))
 
 
 def _show(console: Console, found: "list[Status]") -> None:
     if console.as_json:
         console.result(found)
+        _note_usage(console)
         return
     empty = tr("No runtime is known yet. Run 'colabdev cell --copy' and paste the cell into Colab.")
     console.table([one.row() for one in found], _said(_PLACES), empty)
@@ -96,6 +74,8 @@ def _show(console: Console, found: "list[Status]") -> None:
     for one in found:
         if one.problem:
             console.warn(f"{one.runtime.alias}: {one.problem}", one.hint)
+    if carried := _carried():
+        console.done(carried)
 
 
 def _activity(found: "list[Status]") -> dict[str, str]:
@@ -119,27 +99,23 @@ def _screen(found: "list[Status]") -> list[object]:
     ]
 
 
-def _show_usage(console: Console) -> None:
+def _note_usage(console: Console) -> None:
     from colabdev.remote.usage import FREE_BYTES, FREE_CONNECTIONS, this_month
 
-    if console.as_json:
-        used = this_month()
-        console.note(
-            "usage",
-            via="ngrok",
-            estimate=True,
-            sent=used.sent,
-            received=used.received,
-            connections=used.connections,
-            free_bytes=FREE_BYTES,
-            free_connections=FREE_CONNECTIONS,
-        )
-    elif carried := _carried():
-        console.done(carried)
+    used = this_month()
+    console.note(
+        "usage",
+        via="ngrok",
+        estimate=True,
+        sent=used.sent,
+        received=used.received,
+        connections=used.connections,
+        free_bytes=FREE_BYTES,
+        free_connections=FREE_CONNECTIONS,
+    )
 
 
 def _carried() -> str:
-    from colabdev.language import tr
     from colabdev.remote.usage import FREE_BYTES, FREE_CONNECTIONS, Usage, this_month
 
     used = this_month()

@@ -18,6 +18,7 @@ from colabdev.language import tr
 from colabdev.sync.report import size_text
 
 TICK = 0.1  # seconds between looks at what goes on
+_SAID_AGAIN = 60.0  # seconds after which it is worth a word that the disk is full again
 _BLIP = 1.0  # seconds that a line may be broken before it is worth a word
 
 _Value = TypeVar("_Value")
@@ -42,6 +43,7 @@ class Attention:
         self._inside = False  # the job's stderr stopped in the middle of a line
         self._held: list[Callable[[], None]] = []
         self._reconnecting: contextlib.ExitStack | None = None
+        self._said_full = float("-inf")
 
     @property
     def left(self) -> bool:
@@ -104,6 +106,9 @@ class Attention:
         self.say(lambda: self._reporter.warn(text, hint))
 
     def _say_full(self) -> None:
+        if time.monotonic() - self._said_full < _SAID_AGAIN:
+            return
+        self._said_full = time.monotonic()
         text = tr("The runtime's disk is full: what the job prints waits, and the job with it.")
         shell = typed("shell", self._line.runtime)
         hint = tr("Make room there; then it goes on: {shell}", shell=shell)

@@ -1,5 +1,6 @@
 """``colabdev status``: which runtimes there are, and whether each one answers."""
 
+import collections
 import concurrent.futures
 import contextlib
 import enum
@@ -62,8 +63,10 @@ class Status:
             "left": _span(facts.left_estimate if facts else None),
             "idle": _span(facts.idle_left if facts else None),
             "logins": "" if facts is None or facts.logins is None else str(facts.logins),
+            "who": _who(facts) if facts else "",
             "jobs": str(len(facts.jobs)) if facts else "",
             "gpu_use": "" if gpu is None or gpu.use is None else f"{gpu.use} %",
+            "gpu_power": "" if gpu is None or gpu.power is None else f"{gpu.power:.0f} W",
             "gpu_memory": _part(gpu.memory_used, gpu.memory) if gpu else "",
             "disk": _part(facts.disk_free, facts.disk_total) if facts else "",
         }
@@ -164,6 +167,14 @@ def _judged(runtime: Runtime, facts: HostFacts) -> Status:
             tr("Run the cell again and connect with the string it prints."),
         )
     return Status(runtime, State.UP, facts)
+
+
+def _who(facts: HostFacts) -> str:
+    """Say how many are connected, and as what: ``3: colabdev, 2 terminal``."""
+    counts = collections.Counter(facts.visitors)
+    uses = ", ".join(f"{n} {use}" if n > 1 else use for use, n in sorted(counts.items()))
+    number = facts.logins if facts.logins is not None else len(facts.visitors)
+    return f"{number}: {uses}" if uses else str(number) if number else ""
 
 
 def _gib(size: int) -> str:

@@ -16,10 +16,12 @@ import threading
 import time
 from typing import Any, Dict, List, Optional, Sequence
 
+from colabdev.payload.visitors import visitors
+
 HELLO = b"\0colabdev hostfacts 1\n"
 NVIDIA_SMI = (
     "nvidia-smi",
-    "--query-gpu=name,memory.total,driver_version,utilization.gpu,memory.used",
+    "--query-gpu=name,memory.total,driver_version,utilization.gpu,memory.used,power.draw",
     "--format=csv,noheader,nounits",
 )
 # Importing torch takes seconds and memory: it happens in a process of its own, soon over.
@@ -62,6 +64,7 @@ def answer(root: str, limit: float) -> None:
         "uptime": uptime(),
         "idle_left": idle_left(),
         "logins": logins(),
+        "visitors": connected(),
         "jobs": running_jobs(),
         **disk(root),
     }
@@ -139,6 +142,15 @@ def logins() -> Optional[int]:
     return sum(row[1:4:2] == [ours, "01"] for row in rows if len(row) > 3)
 
 
+def connected() -> List[str]:
+    """Return what each of these connections is used for, as far as this machine tells."""
+    try:
+        with open(ours(os.path.join("sshd", "pid")), encoding="utf-8") as stream:
+            return visitors(int(stream.read()))
+    except (OSError, ValueError):
+        return []
+
+
 def running_jobs() -> List[str]:
     """Return the ids of the jobs that run: whose supervisor has its FIFO open."""
     folder = os.path.join(os.path.expanduser("~"), ".colabdev", "jobs")
@@ -185,7 +197,8 @@ def gpu() -> Optional[Dict[str, Any]]:
     words = [word.strip() for word in lines[0].split(",")] if lines else []
     if len(words) < 3:
         return None
-    numbers = [int(word) if word.isdigit() else None for word in [*words[3:], "", ""]]
+    numbers = [int(word) if word.isdigit() else None for word in [*words[3:5], "", ""]]
+    power = words[5] if len(words) > 5 else ""
     return {
         "name": words[0],
         "memory": (int(words[1]) if words[1].isdigit() else 0) * 1024 * 1024,
@@ -193,6 +206,7 @@ def gpu() -> Optional[Dict[str, Any]]:
         "count": len(lines),
         "use": numbers[0],
         "memory_used": None if numbers[1] is None else numbers[1] * 1024 * 1024,
+        "power": float(power) if re.fullmatch(r"\d{1,6}(\.\d+)?", power) else None,
     }
 
 

@@ -22,7 +22,10 @@ _TORCH_LIMIT = 90.0  # seconds; the first import of torch on a fresh VM is slow
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """The first GPU of a machine that has *count* of them; memory in bytes, *use* in percent."""
+    """The first GPU of a machine that has *count* of them.
+
+    Memory in bytes, *use* in percent, *power* in watts.
+    """
 
     name: str
     memory: int
@@ -30,6 +33,7 @@ class Gpu:
     count: int = 1
     use: int | None = None
     memory_used: int | None = None
+    power: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,10 @@ class HostFacts:
 
     *torch* is its version. *cuda* (whether it can use a GPU) and *cuda_version* are unknown when
     that was not asked; what was asked and did not answer in time is unknown altogether. *uptime* is
-    in seconds, *logins* how many SSH connections the cell's server holds, *jobs* the ids of those
-    that run; *colab* whether it is one of Colab's machines; then *left_estimate* guesses in seconds
-    when Colab ends it, which it tells nobody.
+    in seconds, *logins* how many SSH connections the cell's server holds, *visitors* what they are
+    used for, *jobs* the ids of those that run; *colab* whether it is one of Colab's machines; then
+    *left_estimate* guesses in seconds when Colab ends it, which it tells nobody. *idle_left* are
+    the seconds without use after which its cell gives it back.
     """
 
     hostname: str
@@ -58,6 +63,7 @@ class HostFacts:
     colab: bool = False
     uptime: float | None = None
     logins: int | None = None
+    visitors: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
     left_estimate: float | None = None
     idle_left: float | None = None
@@ -118,10 +124,11 @@ def _read(body: bytes) -> HostFacts:
 
 
 def _facts(answer: dict[str, Any]) -> HostFacts:
-    cuda, jobs = answer.get("cuda"), answer.get("jobs", [])
-    colab, uptime = bool(answer.get("colab", False)), _seconds(answer.get("uptime"))
-    if not isinstance(jobs, list):
-        raise TypeError("jobs")
+    cuda, jobs, visitors = (answer.get(name) for name in ("cuda", "jobs", "visitors"))
+    colab, uptime = bool(answer.get("colab", False)), _amount(answer.get("uptime"))
+    jobs, visitors = jobs or [], visitors or []
+    if not isinstance(jobs, list) or not isinstance(visitors, list):
+        raise TypeError("jobs or visitors")
     return HostFacts(
         hostname=_word(answer["hostname"]),
         boot_id=str(answer["boot_id"]),
@@ -138,8 +145,9 @@ def _facts(answer: dict[str, Any]) -> HostFacts:
         colab=colab,
         uptime=uptime,
         logins=_count(answer.get("logins")),
+        visitors=tuple(str(word) for word in visitors[:_MOST_JOBS]),
         jobs=tuple(str(job) for job in jobs[:_MOST_JOBS]),
-        idle_left=_seconds(answer.get("idle_left")),
+        idle_left=_amount(answer.get("idle_left")),
         left_estimate=max(0.0, COLAB_LIFE - uptime) if colab and uptime is not None else None,
     )
 
@@ -152,6 +160,7 @@ def _gpu(answer: dict[str, Any]) -> Gpu:
         int(answer["count"]),
         _count(answer.get("use")),
         _count(answer.get("memory_used")),
+        _amount(answer.get("power")),
     )
 
 
@@ -164,10 +173,10 @@ def _count(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def _seconds(value: Any) -> float | None:
+def _amount(value: Any) -> float | None:
     if value is None:
         return None
-    seconds = float(value)
-    if not 0 <= seconds < 1e12:  # nan is not
-        raise ValueError(tr("a time that cannot be"))
-    return seconds
+    amount = float(value)
+    if not 0 <= amount < 1e12:  # nan is not
+        raise ValueError(tr("an amount that cannot be"))
+    return amount

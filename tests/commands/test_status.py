@@ -24,7 +24,7 @@ from colabdev.remote.ssh import SSHTransport
 from tests.commands.conftest import Heard
 from tests.support.cli import colabdev
 from tests.support.far import spec, until
-from tests.support.runtime import StartedRuntime, start_runtime
+from tests.support.runtime import StartedRuntime, ssh_command, start_runtime
 from tests.support.terminal import terminal
 
 
@@ -67,7 +67,7 @@ def colab(home: Path, heard: Heard) -> Iterator[StartedRuntime]:
     tools.mkdir()
     (tools / "nvidia-smi").write_text(f"#!/bin/sh\nexec cat {tools}/answer\n")
     (tools / "nvidia-smi").chmod(0o700)
-    (tools / "answer").write_text("Tesla T4, 15360, 550.54.15, 37, 1536\n")
+    (tools / "answer").write_text("Tesla T4, 15360, 550.54.15, 37, 1536, 28.50\n")
     with start_runtime(home / "vm", env={"PATH": f"{tools}:{os.environ['PATH']}"}) as machine:
         connect(machine.connect_string, "colab", heard)
         yield machine
@@ -92,9 +92,33 @@ def test_what_goes_on_there(colab: StartedRuntime, home: Path) -> None:
     assert abs(found.facts.uptime - (time.time() - psutil.Process(1).create_time())) < 60
     row = found.activity()
     assert (row["logins"], row["jobs"], row["gpu_use"]) == ("2", "1", "37 %")
-    assert row["gpu_memory"] == "1.5 of 15.0 GiB"
+    assert (row["gpu_memory"], row["gpu_power"]) == ("1.5 of 15.0 GiB", "28 W")
+    assert row["who"] == "2: colabdev, ssh"
     assert row["left"] == "-", "this is none of Colab's machines"
     assert status("colab")[0].activity()["jobs"] == "0"
+
+
+@pytest.mark.sshd
+def test_who_is_connected(colab: StartedRuntime) -> None:
+    """A terminal, a file transfer and a mere tunnel are told apart, and from us who ask."""
+    ssh = [*ssh_command(colab.connect_string, colab.home)]
+    sftp = ["sftp", "-q", *(word if word != "-p" else "-P" for word in ssh[1:])]
+    with contextlib.ExitStack() as stack:
+        for command in ([*ssh, "-tt", "cat"], [*ssh, "-N"], sftp):
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+
+        def who() -> str:
+            return status("colab", torch=False)[0].activity()["who"]
+
+        until(lambda: who() == "4: colabdev, sftp, ssh, terminal")
+    until(lambda: who() == "1: colabdev")
 
 
 def test_what_colab_leaves_is_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
