@@ -28,10 +28,13 @@ _ACTIVITY = {
     "idle": mark("given back if idle"),
     "who": mark("connected"),
     "jobs": mark("jobs"),
+    "disk": mark("disk free"),
+}
+_GPU = {
+    "alias": mark("runtime"),
     "gpu_use": mark("GPU use"),
     "gpu_memory": mark("GPU memory"),
     "gpu_power": mark("GPU power"),
-    "disk": mark("disk free"),
 }
 
 
@@ -68,9 +71,12 @@ def _show(console: Console, found: "list[Status]") -> None:
         console.result(found)
         _note_usage(console)
         return
-    empty = tr("No runtime is known yet. Run 'colabdev cell --copy' and paste the cell into Colab.")
-    console.table([one.row() for one in found], _said(_PLACES), empty)
-    console.table([one.activity() for one in found if one.facts], _activity(found))
+    if not found:
+        console.done(
+            tr("No runtime is known yet. Run 'colabdev cell --copy' and paste the cell into Colab.")
+        )
+    for rows, columns in _tables(found):
+        console.table(rows, columns)
     for one in found:
         if one.problem:
             console.warn(f"{one.runtime.alias}: {one.problem}", one.hint)
@@ -78,10 +84,16 @@ def _show(console: Console, found: "list[Status]") -> None:
         console.done(carried)
 
 
-def _activity(found: "list[Status]") -> dict[str, str]:
-    """Return the columns; that of the idle time only where a VM is to be given back for it."""
+def _tables(found: "list[Status]") -> list[tuple[list[dict[str, str]], dict[str, str]]]:
+    """Return rows and columns: what there is, what goes on there, and what the GPUs do."""
+    # The column of the idle time is there only where a VM is to be given back for it.
     idle = any(one.facts and one.facts.idle_left is not None for one in found)
-    return _said({name: title for name, title in _ACTIVITY.items() if idle or name != "idle"})
+    activity = {name: title for name, title in _ACTIVITY.items() if idle or name != "idle"}
+    return [
+        ([one.row() for one in found], _said(_PLACES)),
+        ([one.activity() for one in found if one.facts], _said(activity)),
+        ([one.activity() for one in found if one.facts and one.facts.gpu], _said(_GPU)),
+    ]
 
 
 def _said(headings: dict[str, str]) -> dict[str, str]:
@@ -92,8 +104,7 @@ def _screen(found: "list[Status]") -> list[object]:
     from colabdev.cli.tables import laid_out
 
     return [
-        laid_out([one.row() for one in found], _said(_PLACES)),
-        laid_out([one.activity() for one in found], _activity(found)),
+        *(laid_out(rows, columns) for rows, columns in _tables(found) if rows),
         *(f"{one.runtime.alias}: {one.problem} {one.hint}" for one in found if one.problem),
         _carried(),
     ]

@@ -115,7 +115,7 @@ def test_who_is_connected(colab: StartedRuntime) -> None:
             stack.callback(process.kill)
 
         def who() -> str:
-            return status("colab", torch=False)[0].activity()["who"]
+            return status("colab")[0].activity()["who"]
 
         until(lambda: who() == "4: colabdev, sftp, ssh, terminal")
     until(lambda: who() == "1: colabdev")
