@@ -4,6 +4,7 @@ import click
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, on_option, pass_console
+from colabdev.language import tr
 
 
 @click.command()
@@ -44,7 +45,8 @@ def code(
         path, alias, console, editor=editor, install=install, write_settings=not no_settings
     )
     if opened.opened or console.as_json:
-        console.result(opened, f"{opened.editor}: {opened.path} on {opened.alias}")
+        where = {"editor": opened.editor, "path": opened.path, "alias": opened.alias}
+        console.result(opened, tr("{editor}: {path} on {alias}", **where))
     elif opened.link:
         click.echo(opened.link)  # in one piece, however narrow the terminal is: it will be copied
     return 0 if opened.opened else 1
