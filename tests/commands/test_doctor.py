@@ -1,8 +1,12 @@
 """``doctor``: green where all is well, and each fault, made for real, is named with its mend."""
 
+import contextlib
 import json
 import os
+import re
+import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +17,15 @@ import pytest
 from colabdev import paths
 from colabdev.commands.code import code
 from colabdev.commands.connect import connect
+from colabdev.commands.direct import connect_direct
 from colabdev.commands.doctor.causes import CAUSES, diagnosis
+from colabdev.commands.doctor.check import ask
 from colabdev.commands.doctor.examine import examine
 from colabdev.commands.reporter import Silent
 from colabdev.editor.find import System
 from colabdev.errors import ConfigError
 from colabdev.remote import colab, usage
-from colabdev.remote.destination import Destination
+from colabdev.remote.destination import Destination, parse_connect_string
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.sshconfig import ensure_include, write_ssh_files
 from colabdev.remote.sshkey import ensure_key
@@ -239,6 +245,57 @@ def test_a_machine_in_another_life(connected: StartedRuntime) -> None:
     assert "anew" in _blame(checks, "machine")["found"]
 
 
+@pytest.mark.sshd
+def test_a_machine_whose_record_is_gone(connected: StartedRuntime) -> None:
+    """COLABDEV_RUNTIME names a folder with nothing in it: the machine is told, not the login."""
+    (connected.home / ".colabdev" / "runtime.json").unlink()
+    _, checks = _examined()
+    assert "record is missing" in _blame(checks, "machine")["found"]
+    assert checks["login"]["verdict"] == "ok"
+
+
+def _without_runtime(machine: StartedRuntime) -> None:
+    """Let the machine's logins go without COLABDEV_RUNTIME, as where no cell ran."""
+    folder = machine.home / ".colabdev" / "sshd"
+    config = (folder / "sshd_config").read_text()
+    without, count = re.subn(r' "COLABDEV_RUNTIME=[^"]*"', "", config)
+    assert count == 1
+    (folder / "sshd_config").write_text(without)
+    os.kill(int((folder / "pid").read_text()), signal.SIGHUP)  # it reads its config anew
+    there = parse_connect_string(machine.connect_string).destination
+    for _ in range(1000):
+        with contextlib.suppress(OSError):
+            done = machine.ssh("echo", "[$COLABDEV_RUNTIME]")
+            if done.stdout == "[]\n":
+                return
+    pytest.fail(f"{there} does not take its new config")
+
+
+@pytest.mark.sshd
+def test_logins_without_the_notebooks_environment(connected: StartedRuntime) -> None:
+    """A server of a cell that sets nothing for its logins is told."""
+    _without_runtime(connected)
+    _, checks = _examined()
+    assert "COLABDEV_RUNTIME" in _blame(checks, "environment")["found"]
+
+
+@pytest.mark.sshd
+def test_a_machine_that_ran_no_cell_is_all_green(machine: StartedRuntime, heard: Heard) -> None:
+    """What only a cell sets up is not asked of a machine of ``connect --direct``."""
+    record = machine.home / ".colabdev" / "runtime.json"
+    kept = record.read_text()
+    _without_runtime(machine)
+    record.unlink()
+    try:
+        there = parse_connect_string(machine.connect_string).destination
+        connect_direct(str(there), "lab", heard, trust=lambda _: True)
+        exit_code, checks = _examined("lab")
+        assert (exit_code, _failed(checks)) == (0, [])
+        assert checks["machine"]["verdict"] == checks["environment"]["verdict"] == "ok"
+    finally:
+        record.write_text(kept)
+
+
 _SICK = {
     "nvidia-smi": "echo Tesla T4",
     "df": "echo x; echo /dev/x 100 90 10 90% /content",
@@ -266,6 +323,196 @@ def test_a_machine_that_is_not_fit(home: Path, heard: Heard) -> None:
     assert "9.9" in checks["torch"]["found"]
     assert checks["GPU"]["found"] == "Tesla T4"
     assert checks["clock"]["verdict"] == "warn"
+
+
+@pytest.fixture
+def equipped(home: Path) -> Path:
+    """Lend a folder with all programs of this machine, of which a test takes some away."""
+    folder = home / "programs"
+    folder.mkdir()
+    for place in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"):
+        for program in Path(place).iterdir() if Path(place).is_dir() else ():
+            with contextlib.suppress(FileExistsError):
+                (folder / program.name).symlink_to(program)
+    return folder
+
+
+def _program(place: Path, line: str) -> None:
+    """Put a shell program that runs *line* in *place*, instead of what is there."""
+    place.unlink(missing_ok=True)
+    place.write_text(f"#!/bin/sh\n{line}\n")
+    place.chmod(0o755)
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize(
+    ("libraries", "found", "mend"),
+    [
+        ("echo libc.so.6", "missing", "libstdc++6"),
+        (
+            "echo '  libstdc++.so.6 (libc6,x86-64) => {old}'",
+            "GLIBCXX_3.4.21",
+            "at least 3.4.25",
+        ),
+    ],
+)
+def test_a_machine_without_what_vs_code_needs(
+    home: Path, heard: Heard, equipped: Path, libraries: str, found: str, mend: str
+) -> None:
+    """Missing programs are named with what installs them; so is a libstdc++ too old, or none."""
+    for name in ("tar", "curl", "wget"):
+        (equipped / name).unlink(missing_ok=True)
+    old = home / "libstdc++.so.6"
+    old.write_bytes(b"\0GLIBCXX_3.4.9\0GLIBCXX_3.4.21\0")
+    _program(equipped / "ldconfig", libraries.format(old=old))
+    sick = {"PATH": str(equipped), "PYTHONPATH": _torch(home, cuda=True)}
+    with start_runtime(home / "vm", env=sick) as runtime:
+        connect(runtime.connect_string, "colab", heard)
+        exit_code, checks = _examined()
+    assert exit_code == 1
+    assert _failed(checks) == ["libstdc++", "VS Code's tools"]
+    assert checks["VS Code's tools"]["found"] == "missing: tar, curl"
+    assert checks["VS Code's tools"]["mend"].endswith("apt-get install -y tar curl")
+    assert checks["libstdc++"]["found"] == found
+    assert mend in checks["libstdc++"]["mend"]
+
+
+@pytest.mark.sshd
+def test_a_disk_that_is_full(home: Path, heard: Heard) -> None:
+    """A real disk with nothing left on it is told, and everything else still answers."""
+    content = home / "vm" / "content"
+    content.mkdir(parents=True, mode=0o700)
+    (home / "vm").chmod(0o700)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(content)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("a disk of its own can be mounted by root alone")
+    try:
+        with start_runtime(home / "vm", env={"PYTHONPATH": _torch(home, cuda=True)}) as runtime:
+            connect(runtime.connect_string, "colab", heard)
+            with contextlib.suppress(OSError), (content / "all").open("wb") as file:
+                while True:
+                    file.write(bytes(1 << 16))
+                    file.flush()
+            _, checks = _examined()
+    finally:
+        subprocess.run(["umount", str(content)], check=True)
+    assert _blame(checks, "disk")["found"] == "0.0 GB free"
+    assert "du -xh" in checks["disk"]["mend"]
+
+
+@pytest.mark.sshd
+def test_no_torch_on_the_machine(home: Path, heard: Heard) -> None:
+    """A Python without torch is told with what it said, and with what installs it."""
+    folder = home / "modules"
+    folder.mkdir()
+    (folder / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\")\n")
+    with start_runtime(home / "vm", env={"PYTHONPATH": str(folder)}) as runtime:
+        connect(runtime.connect_string, "colab", heard)
+        exit_code, checks = _examined()
+    assert (exit_code, checks["torch"]["verdict"]) == (0, "warn")
+    assert "No module named 'torch'" in checks["torch"]["found"]
+    assert "pip install torch" in checks["torch"]["mend"]
+
+
+@pytest.mark.sshd
+def test_the_ssh_files_one_by_one(connected: StartedRuntime) -> None:
+    """Each way in which our own files can be wrong has its words, and all of them one mend."""
+    config, hosts = paths.ssh_config_file(), paths.known_hosts_file()
+    good = config.read_text()
+    config.write_text("")
+    assert "is not in it" in _checks_ours()
+    config.write_text(good)
+    config.chmod(0o666)
+    assert "others may write" in _checks_ours()
+    config.unlink()
+    assert _checks_ours() == "not there"
+    paths.key_file().unlink()
+    paths.user_ssh_config().write_text("")
+    _, checks = _examined()
+    assert checks["Include line"]["found"] == "missing"
+    assert checks["key"]["found"] == "not there"
+    assert "cell --copy" in checks["key"]["mend"]
+    done = colabdev("doctor", "--fix")
+    assert done.returncode == 1, "a key that the machine knows cannot be made anew"
+    assert config.read_text() == good
+    assert hosts.exists()
+
+
+def _checks_ours() -> str:
+    return str(_examined()[1]["colabdev's SSH files"]["found"])
+
+
+def test_no_key_and_no_editor_yet(equipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a new computer both are warned of with the command or page that brings them."""
+    for name in ("code", "cursor", "codium", "windsurf"):
+        (equipped / name).unlink(missing_ok=True)
+    monkeypatch.setenv("PATH", str(equipped))
+    exit_code, checks = _examined()
+    assert exit_code == 0
+    assert (checks["key"]["verdict"], checks["key"]["mend"]) == ("warn", "colabdev cell --copy")
+    assert checks["editor"]["verdict"] == "warn"
+    assert "code.visualstudio.com" in checks["editor"]["mend"]
+    assert checks["extension"]["verdict"] == "skipped"
+    assert checks["ngrok token"]["found"].startswith("none here")
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [("echo 'OpenSSH_7.2p2 Ubuntu, OpenSSL 1.0.2g' >&2", "OpenSSH_7.2p2"), ("exit 1", "nothing")],
+)
+def test_an_old_ssh_client(
+    equipped: Path, monkeypatch: pytest.MonkeyPatch, line: str, found: str
+) -> None:
+    """A client before 7.3 knows no Include and fails; one that says nothing is shown as such."""
+    _program(equipped / "ssh", line)
+    monkeypatch.setenv("PATH", str(equipped))
+    _, checks = _examined()
+    assert found in checks["OpenSSH client"]["found"]
+    if "7.2" in line:
+        assert "7.3" in _blame(checks, "OpenSSH client")["mend"]
+
+
+@pytest.mark.slow
+@pytest.mark.sshd
+def test_a_server_that_lets_its_greeting_trickle(connected: StartedRuntime) -> None:
+    """A byte now and then keeps nobody waiting for the whole line: the check ends and says so."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            with contextlib.suppress(OSError):
+                for _ in range(2):  # the check of the port, and that of the greeting
+                    visitor, _ = server.accept()
+                    with contextlib.suppress(OSError), visitor:
+                        while visitor.send(b"S"):
+                            ended.wait(0.5)
+
+        ended = threading.Event()
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        _moved(port=server.getsockname()[1])
+        _, checks = _examined()
+        ended.set()
+        thread.join()
+    assert "SSS" in _blame(checks, "SSH server")["found"]
+
+
+@pytest.mark.parametrize("flood", ["yes", "yes >&2"])
+def test_a_program_that_never_stops_talking(flood: str) -> None:
+    """What is asked of a program is bounded in length."""
+    done = ask(["sh", "-c", flood])
+    assert done.returncode != 0
+    assert 1_000_000 <= len(done.stdout + done.stderr) < 2_000_000
+
+
+def test_a_program_that_trickles() -> None:
+    """And in time, though its child lives on and holds the pipe."""
+    done = ask(["sh", "-c", "sleep 3 & while :; do echo x; sleep 0.2; done"], limit=1)
+    assert done.returncode == 255
+    assert "timed out" in done.stderr
 
 
 def test_a_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

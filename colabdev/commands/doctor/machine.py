@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from typing import Any  # a JSON object of anything
 
 from colabdev.commands.doctor.check import Finding, Patient, Step, fail, ok, warn
 from colabdev.language import mark, tr
@@ -18,18 +19,26 @@ def _again() -> str:
 
 def _life(patient: Patient) -> Finding:
     assert patient.runtime is not None
-    try:
-        boot = json.loads(patient.said.get("life", "")).get("boot_id")
-    except (ValueError, AttributeError):
+    record = _record(patient)
+    if "boot_id" not in record:
         return fail(tr("the cell's record is missing"), "runtime.json", _again())
-    if boot != patient.runtime.boot_id:
+    if record["boot_id"] != patient.runtime.boot_id:
         return fail(tr("the machine was started anew since"), "runtime.json", _again())
     return ok(tr("the machine that was connected"), "runtime.json")
 
 
+def _record(patient: Patient) -> dict[str, Any]:
+    """Return what the machine has noted of itself, empty when that cannot be read."""
+    try:
+        return dict(json.loads(patient.said.get("life", "")))
+    except (ValueError, TypeError):
+        return {}
+
+
 def _environment(patient: Patient) -> Finding:
     said = patient.said
-    if not said.get("runtime"):
+    ran_a_cell = "host_key" in _record(patient) or not _record(patient)
+    if not said.get("runtime") and ran_a_cell:
         return fail(tr("COLABDEV_RUNTIME is not set"), "ssh", _again())
     libraries = f", LD_LIBRARY_PATH={said['libraries']}" if said.get("libraries") else ""
     return ok(f"PATH={said.get('path', '')}{libraries}", "ssh")
@@ -103,6 +112,15 @@ def _at_least(name: str, needed: tuple[int, ...], pattern: str) -> Callable[[Pat
     return look
 
 
+_libstdcxx = _at_least("libstdcxx", (3, 4, 25), r"GLIBCXX_(\d+\.\d+\.\d+)")
+
+
+def _library(patient: Patient) -> Finding:
+    if not patient.said.get("libstdcxx") and patient.said.get("listed"):
+        return fail(tr("missing"), "ldconfig", "colabdev shell -- apt-get install -y libstdc++6")
+    return _libstdcxx(patient)
+
+
 def _tools(patient: Patient) -> Finding:
     missing = [name for name in ("bash", "tar") if not patient.said.get(name)]
     if not (patient.said.get("curl") or patient.said.get("wget")):
@@ -126,6 +144,6 @@ STEPS: Sequence[Step] = (
     Step(mark("clock"), _clock, _LOGIN),
     Step(mark("kernel"), _at_least("kernel", (4, 18), r"Linux (\d+\.\d+)"), _LOGIN),
     Step(mark("glibc"), _at_least("libc", (2, 28), r"glibc (\d+\.\d+)"), _LOGIN),
-    Step(mark("libstdc++"), _at_least("libstdcxx", (3, 4, 25), r"GLIBCXX_(\d+\.\d+\.\d+)"), _LOGIN),
+    Step(mark("libstdc++"), _library, _LOGIN),
     Step(mark("VS Code's tools"), _tools, _LOGIN),
 )

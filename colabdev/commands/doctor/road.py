@@ -17,6 +17,7 @@ _LIMIT = 10.0  # seconds for a step on the network
 _PROBE_LIMIT = 150.0  # the first import of torch on a fresh VM takes long
 _MARK = "colabdev-doctor"
 _LONGEST = 4000  # characters of an answer
+_LONGEST_BANNER = 256  # bytes; RFC 4253, section 4.2, allows 255
 
 # Run by the login's shell without a terminal, as VS Code runs its own: what it sees, they see.
 _PROBE = """
@@ -28,12 +29,14 @@ say path "$PATH"
 say libraries "${LD_LIBRARY_PATH-}"
 say runtime "${COLABDEV_RUNTIME-}"
 say connection "${SSH_CONNECTION-}"
-[ ! -r "${COLABDEV_RUNTIME-}/runtime.json" ] || say life "$(cat "$COLABDEV_RUNTIME/runtime.json")"
+life="${COLABDEV_RUNTIME:-$HOME/.colabdev}/runtime.json"
+[ ! -r "$life" ] || say life "$(cat "$life")"
 say kernel "$(uname -sr)"
 say libc "$(getconf GNU_LIBC_VERSION 2>/dev/null)"
 for tool in bash tar curl wget; do say "$tool" "$(command -v $tool)"; done
-for file in $(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null |
-  sed -n 's/.*libstdc++\\.so\\.6 .*=> //p'); do
+libraries=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null)
+say listed "${libraries:+yes}"
+for file in $(printf '%s\\n' "$libraries" | sed -n 's/.*libstdc++\\.so\\.6 .*=> //p'); do
   say libstdcxx "$(grep -ao 'GLIBCXX_3\\.4\\.[0-9]*' "$file" | sort -t. -k3n | tail -n 1)"
   break
 done
@@ -112,12 +115,17 @@ def _banner(patient: Patient) -> Finding | None:
     if destination is None:
         return None
     line, reason = b"", ""
+    deadline = time.monotonic() + _LIMIT  # for the whole line: what answers may let it trickle
     try:
         with socket.create_connection((destination.hostname, destination.port), _LIMIT) as link:
-            link.settimeout(_LIMIT)
-            line = link.makefile("rb").readline(256)
+            while b"\n" not in line and len(line) < _LONGEST_BANNER:
+                link.settimeout(max(0.01, deadline - time.monotonic()))
+                if not (part := link.recv(_LONGEST_BANNER - len(line))):
+                    break
+                line += part
     except OSError as error:
         reason = error.strerror or str(error)
+    line = line.partition(b"\n")[0]
     if line.startswith(b"SSH-2.0-"):
         return ok(line.decode("ascii", "replace").strip(), "TCP")
     said = line.decode("ascii", "replace").strip() or reason or tr("nothing")
