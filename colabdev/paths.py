@@ -3,13 +3,15 @@
 import os
 from pathlib import Path
 
-import platformdirs
-
 
 def home() -> Path:
     """Return the state directory: ``$COLABDEV_HOME``, else the platform's own place."""
     override = os.environ.get("COLABDEV_HOME")
-    return Path(override).expanduser() if override else Path(platformdirs.user_data_dir("colabdev"))
+    if override:
+        return Path(override).expanduser()
+    import platformdirs  # it loads much: only where it is asked
+
+    return Path(platformdirs.user_data_dir("colabdev"))
 
 
 def config_file() -> Path:
@@ -73,4 +75,6 @@ def local_runtimes_dir() -> Path:
     sshd's StrictModes refuses keys below a folder that others may write to, so this is never
     below a temporary folder.
     """
+    import platformdirs
+
     return Path(platformdirs.user_cache_dir("colabdev")) / "runtimes"

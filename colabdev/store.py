@@ -1,20 +1,19 @@
 """Files that survive a crash: atomic writes and locked, versioned JSON documents."""
 
 import contextlib
+import errno
 import json
 import os
-import secrets
-import shutil
-import tempfile
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any  # a JSON document is a mapping of anything
 
-import filelock
-import platformdirs
-
 from colabdev.errors import ConfigError
 from colabdev.language import tr
+
+_LOOK = 0.01  # seconds between looks at a lock that another one holds
 
 
 def private_dir(path: Path) -> Path:
@@ -42,6 +41,8 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     Raises:
         ConfigError: the folder or the disk refuses the write.
     """
+    import tempfile  # most commands write nothing, and start the faster without it
+
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -69,6 +70,11 @@ def scratch_dir() -> Iterator[Path]:
     Unlike a folder in ``/tmp`` it lies below no world-writable folder, so that sshd's StrictModes
     accepts keys in it, and its path is short enough for a socket's name.
     """
+    import secrets
+    import shutil
+
+    import platformdirs
+
     folder = private_dir(Path(platformdirs.user_cache_dir("colabdev")) / secrets.token_hex(4))
     try:
         yield folder
@@ -83,22 +89,71 @@ def locked(path: Path, *, timeout: float = 30) -> Iterator[None]:
     Raises:
         ConfigError: another process holds it for longer.
     """
-    lock = filelock.FileLock(f"{path}.lock", timeout=timeout, mode=0o600)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise ConfigError(
-            tr(
-                "Another colabdev has been writing {path} for {timeout:g} seconds.",
-                path=path,
-                timeout=timeout,
-            ),
-            tr("Wait for it, or end it, and try again."),
-        ) from error
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(Path(f"{path}.lock"), timeout))
+        except TimeoutError as error:
+            raise ConfigError(
+                tr(
+                    "Another colabdev has been writing {path} for {timeout:g} seconds.",
+                    path=path,
+                    timeout=timeout,
+                ),
+                tr("Wait for it, or end it, and try again."),
+            ) from error
         yield
-    finally:
-        lock.release()
+
+
+@contextlib.contextmanager
+def held(file: Path, timeout: float) -> Iterator[None]:
+    """Hold the lock *file*; wait *timeout* seconds for it.
+
+    Elsewhere, and where the file system has no locks, the package filelock knows what to do; it
+    takes the very same lock, but longer to load than many a command to run.
+
+    Raises:
+        TimeoutError: another process, or thread, holds it for longer.
+        OSError: the file cannot be made.
+    """
+    descriptor = _flocked(file, timeout)
+    if descriptor is not None:
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+        return
+    import filelock
+
+    try:
+        lock = filelock.FileLock(file, timeout=timeout, mode=0o600).acquire()
+    except filelock.Timeout as error:
+        raise TimeoutError from error
+    with lock:
+        yield
+
+
+def _flocked(file: Path, timeout: float) -> int | None:
+    """Return a descriptor that holds the lock *file* as long as it is open; None: no such here."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return descriptor
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise TimeoutError from None
+            time.sleep(_LOOK)
+    except BaseException as error:
+        os.close(descriptor)
+        if isinstance(error, OSError) and error.errno in (errno.ENOLCK, errno.ENOSYS):
+            return None
+        raise
 
 
 class Document:

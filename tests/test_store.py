@@ -1,15 +1,17 @@
 """Files that survive a crash."""
 
+import os
 import stat
 import threading
 from pathlib import Path
 
+import filelock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from colabdev.errors import ConfigError
-from colabdev.store import Document, locked, private_dir, scratch_dir, write_atomic
+from colabdev.store import Document, held, locked, private_dir, scratch_dir, write_atomic
 
 
 def test_a_written_file_is_private_and_whole(folder: Path) -> None:
@@ -114,3 +116,15 @@ def test_a_lock_that_is_held_is_a_sentence(folder: Path) -> None:
         waiter.join()
     assert len(said) == 1
     assert str(path) in said[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there filelock is what takes it")
+def test_the_lock_is_the_one_that_filelock_takes(folder: Path) -> None:
+    """A colabdev that takes it by the package, as on file systems without flock, is kept out."""
+    file = folder / "lock"
+    with held(file, 0), pytest.raises(filelock.Timeout):
+        filelock.FileLock(file, timeout=0).acquire()
+    with filelock.FileLock(file), pytest.raises(TimeoutError), held(file, 0):
+        pass
+    with held(file, 0):
+        assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0

@@ -5,9 +5,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from types import FrameType
-from typing import Any, Self, TypeVar  # what signal.getsignal returns
+from typing import TYPE_CHECKING, Any, Self, TypeVar  # what signal.getsignal returns
 
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.typed import typed
@@ -16,6 +15,9 @@ from colabdev.jobs.job import DiskFull, Dropped, Event, Exited, Job, Output
 from colabdev.jobs.line import Line
 from colabdev.language import tr
 from colabdev.sync.report import size_text
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 TICK = 0.1  # seconds between looks at what goes on
 _SAID_AGAIN = 60.0  # seconds after which it is worth a word that the disk is full again
@@ -160,6 +162,8 @@ class Attention:
 
 def beside(call: Callable[[], _Value]) -> "Future[_Value]":
     """Run *call* in a thread, which ends with the line it uses at the latest."""
+    from concurrent.futures import Future  # it brings logging along: only when something is begun
+
     future: Future[_Value] = Future()
 
     def work() -> None:

@@ -1,8 +1,8 @@
 """Listening to a job to its end: what it tells is shown and recorded, and Ctrl-C is heeded."""
 
-from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colabdev.commands.attention import TICK, Attention, beside
 from colabdev.commands.hardware import known_hardware, remember_hardware
@@ -25,6 +25,9 @@ from colabdev.remote.host import host_facts
 from colabdev.remote.runtime import Runtime
 from colabdev.results.run import Run, RunState
 from colabdev.results.store import Results
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 LEFT_RUNNING = 130
 _FACTS_LIMIT = 10.0  # seconds that the job's end waits to hear what the machine is
@@ -148,7 +151,7 @@ def _record_hardware(line: Line, job: Job, path: Path) -> None:
     remember_hardware(facts)
 
 
-def _await_hardware(hardware: Future[None], reporter: Reporter) -> None:
+def _await_hardware(hardware: "Future[None]", reporter: Reporter) -> None:
     try:
         hardware.result(_FACTS_LIMIT)
     except TimeoutError:

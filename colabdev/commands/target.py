@@ -1,6 +1,5 @@
 """What to run: a script, a notebook, a module or a command of a project."""
 
-import glob
 import os
 import re
 import tomllib
@@ -70,6 +69,8 @@ def script_target(script: str, arguments: Sequence[str] = (), *, name: str = "")
             tr("A notebook takes no arguments."), tr("Set variables for it with --env.")
         )
     result = inside[: -len(suffix)] + ".executed.ipynb"
+    import glob
+
     return Target(project, (*NOTEBOOK, word), name or inside, (glob.escape(result),))
 
 

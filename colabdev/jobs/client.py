@@ -5,7 +5,7 @@ import contextlib
 import functools
 import hashlib
 import json
-import secrets
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -27,7 +27,7 @@ _LONGEST_WORD = 30_000  # beside the program there is little room in one argumen
 
 def new_job_id() -> str:
     """Return an id that no other job has."""
-    return secrets.token_hex(6)
+    return os.urandom(6).hex()
 
 
 def asking(spec: JobSpec) -> Program:

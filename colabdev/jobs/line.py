@@ -1,7 +1,6 @@
 """The line to a runtime, dialled anew whenever it breaks."""
 
 import itertools
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -196,6 +195,8 @@ class Line:
 
 def _pauses() -> Iterator[float]:
     """Yield how long to wait before each attempt: longer and longer, and never in step."""
+    import random  # for a broken line alone
+
     for attempt in itertools.count():
         longest = min(_FIRST_PAUSE * 2 ** min(attempt, 10), _LONGEST_PAUSE)
         yield random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from typing import Any, BinaryIO  # JSON is anything until it has been checked
 
@@ -82,7 +81,7 @@ class Stage:
         self._last: tuple[str, Folder] | None = None  # what was changed in last
         self._into: tuple[str, Folder] | None = None  # where a new folder's contents go
         self._lost: list[str] = []  # whose base was not what it was taken for
-        name = f"stage-{secrets.token_hex(8)}"
+        name = f"stage-{os.urandom(8).hex()}"
         with contextlib.ExitStack() as opened:
             self._root = opened.enter_context(Folder(root, by_path))
             state = opened.enter_context(self._root.make(STATE))

@@ -101,7 +101,7 @@ def program(name: str, *arguments: str) -> Program:
 
 @functools.cache
 def _packed(name: str) -> str:
-    return base64.b64encode(zlib.compress(bare(texts.payload(name)).encode(), 9)).decode()
+    return base64.b64encode(zlib.compress(bare(texts.payload(name)).encode())).decode()
 
 
 def waiting() -> list[str]:

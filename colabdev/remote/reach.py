@@ -3,16 +3,17 @@
 import importlib
 import threading
 from collections.abc import Callable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from colabdev import paths
 from colabdev.errors import ConnectionLost, HostKeyMismatch, HostUnreachable
-from colabdev.remote.dial import Dialling
 from colabdev.remote.link.client import LinkTransport
-from colabdev.remote.local import LocalTransport
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport, run
 from colabdev.settings import setting
+
+if TYPE_CHECKING:  # what a command with a link need not load
+    from colabdev.remote.dial import Dialling
 
 
 def reach(runtime: Runtime) -> Transport:
@@ -26,6 +27,8 @@ def reach(runtime: Runtime) -> Transport:
         TransportError: it cannot be reached, or is another machine.
     """
     if runtime.destination is None:
+        from colabdev.remote.local import LocalTransport
+
         return LocalTransport()
     if not setting("link").value:
         return direct(runtime)
@@ -107,13 +110,15 @@ def _reaching(runtime: Runtime) -> Callable[[], Transport]:
     """Return what does `reach` for *runtime*; of a connection of our own TCP is under way then."""
     if runtime.destination is None or setting("link").value:
         return lambda: reach(runtime)
+    from colabdev.remote.dial import Dialling
+
     dialled = Dialling(runtime.destination)
     # While TCP waits for the other end; in a thread it would share the processor with the caller.
     importlib.import_module("colabdev.remote.ssh")
     return lambda: direct(runtime, dialled)
 
 
-def direct(runtime: Runtime, dialled: Dialling | None = None) -> Transport:
+def direct(runtime: Runtime, dialled: "Dialling | None" = None) -> Transport:
     """Log in to *runtime*; the answer comes with that of the first process that is started.
 
     *dialled* is a socket to it that is on its way already.

@@ -1,14 +1,11 @@
 """The machines the laptop knows, by alias."""
 
-import difflib
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any  # an entry of the file is JSON: a mapping of anything
-
-import platformdirs
 
 from colabdev import paths
 from colabdev.errors import BadConnectString, ConfigError, InputError
@@ -91,6 +88,8 @@ class Registry:
                 ),
                 tr("Name another with --on, or: colabdev config set on {alias}", alias=names[0]),
             )
+        import difflib  # for a mistyped alias alone
+
         near = difflib.get_close_matches(str(alias), names, n=1)
         raise InputError(
             tr("No runtime is called {alias!a}.", alias=alias),
@@ -176,6 +175,8 @@ def check_alias(alias: str) -> None:
 
 def here() -> Runtime:
     """Return this machine as a runtime; its boot id is the same for as long as its root is."""
+    import platformdirs  # it loads much, and other runtimes do without
+
     root = Path(platformdirs.user_cache_dir("colabdev")) / HERE / "content"
     boot_id = hashlib.sha256(f"colabdev here {root}".encode()).hexdigest()[:32]
     return Runtime(HERE, None, boot_id, str(root), "")

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -63,7 +62,7 @@ class Results:
 
         One that is known goes on unless it has ended: what was recorded of it stays.
         """
-        run_id = run_id or secrets.token_hex(6)
+        run_id = run_id or os.urandom(6).hex()
         with self._explained():
             self._take_claim(run_id)
             self._database.execute(

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any  # a line of the archive is JSON until it has been checked
 
-import filelock
-
 from colabdev.errors import ConfigError, InputError, SyncHalted
 from colabdev.language import tr
 from colabdev.payload.replica import STATE, batches
-from colabdev.store import Document, private_dir, write_atomic
+from colabdev.store import Document, held, private_dir, write_atomic
 from colabdev.sync.ignore import is_ignored
 from colabdev.sync.reconcile import Agreed
 from colabdev.sync.snapshot import FOLDER, Entry, Kind, folders_of, parse_row, shown, to_row
@@ -117,9 +115,10 @@ def open_archive(project: Path, peer: str, root: str, *, wait: float = 30.0) -> 
     if not _PEER.fullmatch(peer):
         raise InputError(tr("{peer!r} names no machine.", peer=shown(peer)))
     folder = private_dir(state_dir(project) / "sync")
+    lock = contextlib.ExitStack()
     try:
-        lock = filelock.FileLock(folder / "lock", timeout=wait).acquire()
-    except filelock.Timeout as error:
+        lock.enter_context(held(folder / "lock", wait))
+    except TimeoutError as error:
         raise SyncHalted(
             tr(
                 "Another colabdev has been syncing {project} for {wait:.0f} s.",

@@ -196,6 +196,20 @@ def test_help_stays_light() -> None:
     assert "Usage: colabdev" in done.stdout
 
 
+def test_a_run_over_a_link_stays_light() -> None:
+    """What a warm ``colabdev run`` loads has none of what it does without."""
+    code = (
+        "import sys\n"
+        "import colabdev.cli.main, colabdev.commands.run\n"
+        "from colabdev.remote.link.client import LinkTransport\n"
+        "print(' '.join(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"paramiko", "rich", "asyncio", "subprocess", "tempfile", "logging", "platformdirs"}
+    heavy |= {"filelock", "random", "secrets", "difflib", "concurrent", "ssl", "tomlkit"}
+    assert not {name.split(".")[0] for name in done.stdout.split()} & heavy
+
+
 def test_nothing_speaks_of_the_place_it_was_written_in() -> None:
     """No file of the project names the folder that its checkout lies in."""
     here = f"{ROOT}/".encode()

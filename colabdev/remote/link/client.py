@@ -6,13 +6,12 @@ import json
 import os
 import select
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self  # a request is JSON: a mapping of anything
+from typing import TYPE_CHECKING, Any, Self  # a request is JSON: a mapping of anything
 
 from colabdev.errors import (
     ColabdevError,
@@ -27,6 +26,9 @@ from colabdev.remote.link import place, wire
 from colabdev.remote.program import Program
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Process, Transport
+
+if TYPE_CHECKING:
+    import subprocess
 
 _STARTING = 8.0  # seconds that a new link gets to listen
 _GREETING = 5.0  # seconds that a living link takes at the most to say its version
@@ -224,8 +226,10 @@ def _dialled_or_none(spot: place.Place) -> socket.socket | None:
         return None
 
 
-def _spawned(spot: place.Place, alias: str) -> subprocess.Popen[bytes]:
+def _spawned(spot: place.Place, alias: str) -> "subprocess.Popen[bytes]":
     """Start a link that has nothing to do with our terminal, our descriptors or our end."""
+    import subprocess  # for the first command of many
+
     root = str(Path(__file__).parents[3])
     code = (
         "import sys; root = sys.argv.pop(1); root in sys.path or sys.path.insert(0, root); "
@@ -253,7 +257,7 @@ def _spawned(spot: place.Place, alias: str) -> subprocess.Popen[bytes]:
 
 
 # The links that this process started; kept, so that no warning tells of a child left running.
-STARTED: list[subprocess.Popen[bytes]] = []
+STARTED: "list[subprocess.Popen[bytes]]" = []
 
 
 def _evict(spot: place.Place) -> None:

@@ -2,15 +2,12 @@
 
 import contextlib
 import hashlib
-import hmac
 import json
 import os
-import secrets
 import socket
 import stat
 import struct
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,19 +48,25 @@ def place(alias: str, *, unix: bool = os.name == "posix") -> Place:
     home = paths.home().absolute()
     name = hashlib.sha256(f"{home}\0{alias}".encode(errors="surrogateescape")).hexdigest()[:_NAME]
     user = os.getuid() if hasattr(os, "getuid") else "me"
-    beside = [Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108 - its owner and mode are checked
-    return Place(
-        short_folder([home / "link", *(one / f"colabdev-{user}" for one in beside)], unix),
-        name,
-        unix,
-    )
+    return Place(short_folder(_folders(home, user), unix), name, unix)
 
 
-def short_folder(folders: Sequence[Path], unix: bool = True) -> Path:
+def _folders(home: Path, user: int | str) -> Iterator[Path]:
+    """Yield where links may listen; most do in the first place, and need to look no further."""
+    yield home / "link"
+    import tempfile
+
+    for beside in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - its owner and mode are checked
+        yield Path(beside) / f"colabdev-{user}"
+
+
+def short_folder(folders: Iterable[Path], unix: bool = True) -> Path:
     """Return the first of *folders* that keeps a socket's path short enough, else the last."""
     room = LONGEST - len("/.sock") - _NAME - len(".new")
-    fitting = (one for one in folders if not unix or len(os.fsencode(one)) < room)
-    return next(fitting, folders[-1])
+    for folder in folders:
+        if not unix or len(os.fsencode(folder)) < room:
+            break
+    return folder
 
 
 def prepare(spot: Place) -> None:
@@ -93,7 +96,7 @@ def listen(spot: Place) -> socket.socket:
         draft.unlink()
     if not spot.unix:
         listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        record = {"port": listener.getsockname()[1], "key": secrets.token_hex(_KEY)}
+        record = {"port": listener.getsockname()[1], "key": os.urandom(_KEY).hex()}
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as stream:
             json.dump(record, stream)
@@ -164,7 +167,9 @@ def prove(link: socket.socket, key: bytes, mine: bytes, theirs: bytes) -> None:
     *mine* and *theirs* are the parts the two ends play. Nobody who took over a dead link's port
     learns the key, and nothing else is said to him.
     """
-    own = secrets.token_bytes(_KEY)
+    import hmac  # where the system keeps others out, nobody proves anything
+
+    own = os.urandom(_KEY)
     link.sendall(own)
     other = _exactly(link, _KEY)
     link.sendall(hmac.digest(key, mine + other + own, "sha256"))
