@@ -1,7 +1,7 @@
 """Say what this machine is and does: its life, Python, disk and GPU, its logins and its jobs."""
 
 import contextlib
-import importlib.metadata
+import functools
 import json
 import os
 import platform
@@ -24,6 +24,11 @@ NVIDIA_SMI = (
     "--query-gpu=name,memory.total,driver_version,utilization.gpu,memory.used,power.draw",
     "--format=csv,noheader,nounits",
 )
+# We ourselves run without the packages of this Python, so one with them is asked.
+ASK_VERSION = (
+    "import importlib.metadata as m, json; print(json.dumps({'torch': m.version('torch')}))"
+)
+VERSION_LIMIT = 10.0  # seconds
 # Importing torch takes seconds and memory: it happens in a process of its own, soon over.
 ASK_TORCH = (
     "import json, torch; print(json.dumps("
@@ -69,7 +74,7 @@ def answer(root: str, limit: float) -> None:
         **disk(root),
     }
     asking.join()
-    facts.update(torch if limit > 0 else {"torch": torch_version()})
+    facts.update(torch)
     send(frame(b"f", json.dumps(facts).encode()))
 
 
@@ -210,17 +215,11 @@ def gpu() -> Optional[Dict[str, Any]]:
     }
 
 
-def torch_version() -> str:
-    """Return what the installed torch calls itself, without loading it, which takes seconds."""
-    try:
-        return importlib.metadata.version("torch")
-    except Exception:  # whatever damaged metadata raises
-        return ""
-
-
+@functools.lru_cache(maxsize=None)  # a watcher asks once
 def ask_torch(limit: float) -> Dict[str, Any]:
     """Return what torch says of itself within *limit* seconds, nothing when it does not."""
-    said = output((sys.executable, "-c", ASK_TORCH), limit) if limit > 0 else ""
+    ask, limit = (ASK_TORCH, limit) if limit > 0 else (ASK_VERSION, VERSION_LIMIT)
+    said = output((sys.executable, "-c", ask), limit)
     try:
         return dict(json.loads(said.splitlines()[-1])) if said else {}
     except ValueError:
