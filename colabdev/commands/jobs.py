@@ -88,6 +88,8 @@ def show_logs(
     ):
         job = find_job(transport, which)
         place = line.persist(lambda there: client.find(there, job.id, tail=tail, ago=ago))
+        if place.offset and tail is None and ago is None:
+            attention.heard(Dropped(place.offset))
         if not follow and place.offset >= place.end:
             return
         with Listener(line, job.id, place.offset) as listener:

@@ -164,6 +164,31 @@ def test_a_link_here_leads_no_result_astray(project: Path, home: Path) -> None:
     assert "out/x.txt" in reporter.warned[-1][0]
 
 
+def test_results_of_odd_names(project: Path) -> None:
+    """Blanks, a leading dash, quotes, newlines and Korean in folders and files: all come."""
+    names = [
+        "-x.pt",
+        "a b/'q' \"q\" $x.pt",
+        "새 폴더/모델.pt",
+        "two\nlines.pt",
+        "*[a].pt",
+        ".hidden.pt",
+    ]
+    (project / "odd.py").write_text(
+        "import pathlib\n"
+        f"for name in {names!r}:\n"
+        "    path = pathlib.Path(name)\n"
+        "    path.parent.mkdir(exist_ok=True)\n"
+        "    path.write_text(name)\n"
+    )
+    reporter = Hearing()
+    options = RunOptions(pull=("**/*.pt", "**/.*.pt"))
+    assert run_target(script_target("odd.py"), reporter, on="here", options=options).code == 0
+    assert sorted(reporter.artifacts) == sorted(names)
+    assert [(project / name).read_text() for name in names] == names
+    assert reporter.warned == []
+
+
 def test_a_large_result_is_named(project: Path) -> None:
     """Beyond the limit it stays there; a smaller one comes."""
     reporter = Hearing()

@@ -90,6 +90,20 @@ def test_logs_show_what_was_printed(project: Path) -> None:
     assert colabdev("logs", "--on", "here", "nope").returncode == 2
 
 
+def test_what_was_dropped_is_said(project: Path) -> None:
+    """Beyond --log-limit the oldest output goes; who listens later hears how much, and the rest."""
+    words = ("--log-limit", "200KB", "--name", "much", "--detach")
+    assert _run(project, *words, "--", "seq", "200000")[0] == 0
+    assert colabdev("wait", "--on", "here", "much").returncode == 0
+    for command, code in (("logs", 0), ("attach", 0)):
+        done = colabdev(command, "--on", "here", "much", cwd=project)
+        assert done.returncode == code
+        assert b"of what the job told are gone, the oldest." in done.stderr
+        assert b"--log-limit" in done.stderr
+        assert done.stdout.endswith(b"\n199999\n200000\n")
+        assert len(done.stdout) < 220_000
+
+
 def test_waiting_ends_with_the_first_code_that_is_no_success(project: Path) -> None:
     """All jobs are waited for, and the codes are theirs, also of one that had ended before."""
     gate = project / "gate"

@@ -153,6 +153,43 @@ def test_a_chatty_background_process_does_not_hold_it_either(far: Far) -> None:
     assert _log_size(far, job) < 20_000_000
 
 
+def test_a_job_that_closes_its_output_is_heard_out(far: Far, home: Path) -> None:
+    """It goes on without a word; then its own code comes."""
+    gate = home / "gate"
+    script = f"echo bye; exec >&- 2>&-; while [ ! -e '{gate}' ]; do sleep .02; done; exit 7"
+    with far.connect() as transport:
+        job = JobSpec(new_job_id(), ("sh", "-c", script), "~", "silent")
+        start(transport, job)
+        with follow(transport, job.id) as following:
+            assert next(_lines(following)) == "bye"
+            assert jobs(transport)[0].state is JobState.RUNNING
+            gate.touch()
+            *_, (_, exited) = following
+    assert _untimed(exited) == Exited(7)
+
+
+def test_a_job_that_becomes_a_daemon_is_over(far: Far) -> None:
+    """What went on in a session of its own is left alone, and what it prints later is not kept."""
+    script = (
+        "import os, sys, time\n"
+        "if os.fork(): os._exit(0)\n"
+        "os.setsid()\n"
+        "print(os.getpid(), flush=True)\n"
+        "while True:\n"
+        "    time.sleep(.05)\n"
+        "    try: print('still here', flush=True)\n"
+        "    except OSError: pass\n"
+    )
+    with far.connect() as transport:
+        job = JobSpec(new_job_id(), ("python", "-c", script), "~", "daemon")
+        stdout, _, exited = run_job(transport, job)
+        daemon = psutil.Process(int(stdout.split()[0]))
+        assert exited.code == 0
+        assert cancel(transport, job.id).state is JobState.SUCCEEDED
+    assert daemon.is_running()
+    daemon.kill()
+
+
 def test_a_report_is_read_to_its_end(far: Far) -> None:
     """Rows that were written in one go, right before the end, all arrive before the exit."""
     with far.connect() as transport:
