@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from colabdev.commands.jobs import cancel_job
+from colabdev.commands.jobs import find_job
 from colabdev.commands.reporter import Silent
 from colabdev.commands.run import run_target
 from colabdev.commands.target import script_target
 from colabdev.errors import InputError
+from colabdev.jobs.client import cancel
 from colabdev.jobs.job import Event, JobState, Metric, Output
+from colabdev.remote.local import LocalTransport
 from colabdev.results.store import Results
 from tests.support.far import far_side, output
 
@@ -110,22 +112,67 @@ def test_a_failing_cell_ends_with_1_and_brings_what_there_is(project: Path) -> N
     assert _outputs(project / "n.ipynb") == ["[]"] * 3
 
 
-def test_a_cancelled_notebook_comes_as_far_as_it_came(project: Path, home: Path) -> None:
-    """Its kernel ends with it, and what the first cell put out is here."""
+class Stopping(Hearing):
+    """A reporter that asks the job to stop once it has said *word*."""
+
+    def __init__(self, word: bytes, *signals: str) -> None:
+        super().__init__()
+        self._word = word
+        self._signals = signals
+
+    def event(self, event: Event) -> None:
+        super().event(event)
+        if isinstance(event, Output) and self._word in event.data:
+            with LocalTransport() as transport:
+                for word in self._signals:
+                    cancel(transport, find_job(transport, "last").id, word, grace=float("inf"))
+
+
+def test_a_cancelled_notebook_comes_as_far_as_it_came(project: Path) -> None:
+    """The cell is interrupted as by Jupyter's stop button, and no other one begins: 130."""
     notebook = _notebook(
-        project / "n.ipynb", "print('one')", "import time\nprint('two')\ntime.sleep(60)"
+        project / "n.ipynb",
+        "print('one')",
+        "import time\ntry:\n    print('two')\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    print('saved')",
+        "print('never')",
     )
-
-    class Stopping(Hearing):
-        def event(self, event: Event) -> None:
-            super().event(event)
-            if isinstance(event, Output) and b"two" in event.data:
-                cancel_job("last", on="here")
-
-    outcome = run_target(script_target(notebook), Stopping(), on="here")
-    assert outcome.job.state is JobState.CANCELLED
-    first, _ = _outputs(project / "n.executed.ipynb")
+    reporter = Stopping(b"two", "INT")
+    outcome = run_target(script_target(notebook), reporter, on="here")
+    assert (outcome.job.state, outcome.code) == (JobState.CANCELLED, 130)
+    assert output(reporter.events, "stdout") == b"one\ntwo\nsaved\n"
+    assert output(reporter.events, "stderr").splitlines() == [
+        b"The notebook was stopped before its last cell."
+    ]
+    first, second, third = _outputs(project / "n.executed.ipynb")
     assert "one" in first
+    assert "saved" in second
+    assert third == "[]"
+
+
+def test_an_interrupted_cell_is_told_as_jupyter_tells_it(project: Path) -> None:
+    """KeyboardInterrupt with the cell's line, and nothing of what runs the notebook."""
+    notebook = _notebook(project / "n.ipynb", "import time\nprint('on')\ntime.sleep(60)", "2")
+    reporter = Stopping(b"on", "INT")
+    assert run_target(script_target(notebook), reporter, on="here").code == 130
+    told = output(reporter.events, "stderr")
+    assert b"KeyboardInterrupt" in told
+    assert b"nbclient" not in told
+    assert "KeyboardInterrupt" in _outputs(project / "n.executed.ipynb")[0]
+
+
+def test_a_cell_that_ignores_the_interrupt_is_ended(project: Path) -> None:
+    """SIGTERM takes the kernel away; 143, without a traceback, and what there is comes."""
+    notebook = _notebook(
+        project / "n.ipynb",
+        "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf')\n"
+        "time.sleep(60)",
+    )
+    reporter = Stopping(b"deaf", "INT", "TERM")
+    outcome = run_target(script_target(notebook), reporter, on="here")
+    assert (outcome.job.state, outcome.code) == (JobState.CANCELLED, 143)
+    assert b"Traceback" not in output(reporter.events, "stderr")
+    assert "deaf" in _outputs(project / "n.executed.ipynb")[0]
 
 
 def test_what_is_no_notebook_is_said(project: Path) -> None:
