@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,22 +30,22 @@ class _Road:
 # A local runtime may stand on macOS; what has a tunnel stands on Linux.
 _ROADS = {
     "ngrok": _Road(
-        ("core", "keeper", "secret", "install", "refusals", "ngrok", "linux"),
+        ("core", "secret", "install", "refusals", "ngrok", "linux"),
         "Ngrok(ADDRESS)",
         ("ADDRESS",),
         "ngrok: TCP needs an account with a payment card on file, which is not charged.",
     ),
     "cloudflared": _Road(
-        ("core", "keeper", "install", "cloudflared", "linux"),
+        ("core", "install", "cloudflared", "linux"),
         "Cloudflared()",
         note="Cloudflare: a quick tunnel, with no account; the laptop needs cloudflared as well.",
     ),
     "relay": _Road(
-        ("core", "keeper", "secret", "relay", "linux"),
+        ("core", "secret", "relay", "linux"),
         "Relay(RELAY, RELAY_KEY, int(RELAY_PORT))",
         ("RELAY", "RELAY_KEY", "RELAY_PORT"),
     ),
-    "none": _Road(("core", "anywhere"), "Tunnel()"),
+    "none": _Road(("core", "here", "anywhere"), "Here()"),
 }
 TUNNELS = tuple(_ROADS)
 
@@ -112,7 +113,7 @@ def render_cell(
         )
     pieces, call = road.pieces, road.call
     if release_when_idle:
-        pieces, call = (*pieces, "idle"), f"{call}.released(Idle({release_when_idle}))"
+        pieces, call = (*pieces, "idle"), f"Idle({release_when_idle}).over({call})"
     chosen: dict[str, str | bool] = {"NAME": name, "WORKSPACE_ROOT": root, "KEEP_OPEN": keep_open}
     if tunnel == "ngrok":
         chosen["ADDRESS"] = address
@@ -162,8 +163,8 @@ def _joined(pieces: Iterable[str]) -> str:
     for piece in pieces:
         text = texts.payload(f"cell/{piece}")
         lines = text.splitlines()
-        docstring, *rest = ast.parse(text).body
-        last = docstring.end_lineno or 0
+        first, *rest = ast.parse(text).body  # the docstring of the module, which stays behind
+        last = first.end_lineno or 0
         for node in rest:
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 break
@@ -173,15 +174,13 @@ def _joined(pieces: Iterable[str]) -> str:
                 imports.setdefault(module, set()).update(alias.name for alias in node.names)
         # One blank line between definitions, as inside a class: the cell is read in one go.
         body = re.sub(r"\n{3,}", "\n\n", "\n".join(lines[last:]).strip("\n"))
-        assert isinstance(docstring, ast.Expr)
-        title = str(ast.literal_eval(docstring.value))
-        bodies.append(f"# {title}\n\n{body}\n")
-    ordered = [f"import {name}" for name in sorted(imports.pop("", set()))]
-    ordered += [
-        f"from {module} import {', '.join(sorted(names))}"
-        for module, names in sorted(imports.items())
-    ]
-    return "\n".join(["\n".join(ordered) + "\n", *bodies])
+        body = re.sub(r"  # (noqa|type: ignore).*", "", body)  # meant for our own tools
+        bodies.append(f"{body}\n")
+    names = sorted(imports.pop("", set()))
+    plain = textwrap.wrap(", ".join(names), 92)  # as notebooks do it: a few lines, not twenty
+    heads = [f"import {line.strip(', ')}" for line in plain]
+    heads += [f"from {each} import {', '.join(sorted(what))}" for each, what in imports.items()]
+    return "\n".join([*heads, "", *bodies])
 
 
 def render_notebook(cell_text: str) -> str:

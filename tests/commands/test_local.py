@@ -15,7 +15,7 @@ from colabdev.commands.reporter import Silent
 from colabdev.errors import ColabdevError, InputError
 from colabdev.jobs import client
 from colabdev.jobs.job import JobSpec
-from colabdev.payload.cell import core
+from colabdev.payload.cell import core, linux
 from colabdev.remote.destination import parse_connect_string
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry
@@ -45,7 +45,7 @@ def test_up_and_down(folder: Path) -> None:
     finally:
         assert down_local()
     assert not home.exists()
-    assert not core._born(pid)
+    assert not linux._born(pid)
     assert not down_local()
 
 
@@ -60,7 +60,7 @@ def test_taking_down_ends_jobs_and_forgets(folder: Path) -> None:
     assert core._wait_for(pid_file.exists, 10)
     pid = int(pid_file.read_text())
     take_down("local", Silent())
-    assert not core._born(pid)
+    assert not linux._born(pid)
     assert not (paths.local_runtimes_dir() / "local").exists()
     assert not Registry().all()
     assert not paths.user_ssh_config().exists()

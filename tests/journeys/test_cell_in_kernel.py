@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from colabdev.commands.cell import render_notebook
-from colabdev.payload.cell import core
+from colabdev.payload.cell import core, linux
 from tests.support import stub_ngrok
 from tests.support.kernel import Moment
 from tests.support.notebook import STAND_IN, TOKEN, Notebook, notebook
@@ -152,7 +152,7 @@ def test_a_start_that_hangs_can_be_stopped(folder: Path) -> None:
         interrupt_a_hanging_start(page)
         assert "Stopped" in page.kernel.run("colabdev_stop()").shown
         (agent,) = stub_ngrok.agents(page.agent)
-        wait_until(lambda: not core._born(agent["pid"]), "the agent's end")
+        wait_until(lambda: not linux._born(agent["pid"]), "the agent's end")
 
 
 def interrupt_a_hanging_start(page: Notebook) -> None:
@@ -174,7 +174,7 @@ def test_the_stop_ends_all_that_the_cell_started(folder: Path) -> None:
         assert all(map(psutil.pid_exists, pids))
         ran = page.kernel.run("colabdev_stop()")
         assert "Stopped" in ran.shown
-        assert not any(map(core._born, pids))
+        assert not any(map(linux._born, pids))
 
 
 @pytest.mark.torch

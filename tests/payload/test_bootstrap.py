@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from colabdev.payload.cell import core
+from colabdev.payload.cell import core, linux
 from colabdev.remote.destination import parse_connect_string
 from tests.support.runtime import (
     connect_string,
@@ -95,7 +95,7 @@ def test_a_value_of_several_lines_reaches_login_shells(folder: Path) -> None:
     with start_runtime(folder / "vm", env={"ODD_LINES": lines}) as runtime:
         assert "ODD_LINES" not in environment_there(runtime.ssh("env", "-0").stdout)
         profile = folder / "profile.sh"
-        core._write_profile(str(profile))
+        profile.write_text(core.PROFILE)
         there = environment_there(runtime.ssh(f"PATH=/bin; . '{profile}'; env -0").stdout)
         assert there["ODD_LINES"] == lines
         assert there["PATH"] == os.environ["PATH"]
@@ -171,7 +171,7 @@ def test_a_killed_server_comes_back_at_the_same_address(folder: Path) -> None:
     with start_runtime(folder / "vm") as runtime:
         pid, _ = runtime.facts["sshd"]
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not core._born(pid), "sshd ends")
+        wait_until(lambda: not linux._born(pid), "sshd ends")
         assert connect_string(runtime.cell()) == runtime.connect_string
         assert runtime.facts["sshd"][0] != pid
         assert runtime.ssh("true").returncode == 0
@@ -187,14 +187,32 @@ def test_a_taken_port_is_left_alone(folder: Path) -> None:
             assert there.port != port
 
 
-def test_a_server_whose_start_was_interrupted_is_found(folder: Path) -> None:
-    """A cell that was interrupted before it recorded its server starts no second one."""
+def test_a_cell_that_is_killed_in_the_middle_is_picked_up(folder: Path) -> None:
+    """What it began goes on without it: the next run finds the one server there is."""
+    home, environment = folder / "vm", {**os.environ, "HOME": str(folder / "vm")}
+    put_cell(home)
+    record = home / ".colabdev" / "runtime.json"
+    words = [sys.executable, str(home / "cell.py")]
+    try:
+        with subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL) as cell:
+            wait_until(record.exists, "the keeper")
+            cell.kill()
+        line = connect_string(run_cell(home, environment))
+        facts = json.loads(record.read_text())
+        assert connect_string(run_cell(home, environment)) == line
+        assert json.loads(record.read_text()) == facts
+        assert core._alive(facts["keeper"])
+    finally:
+        run_cell(home, environment, "stop")
+
+
+def test_a_dead_server_is_brought_back_by_the_keeper(folder: Path) -> None:
+    """Nobody has to run the cell again: the same key, at the same address."""
     with start_runtime(folder / "vm") as runtime:
-        record = folder / "vm" / ".colabdev" / "runtime.json"
-        facts = runtime.facts
-        record.write_text(json.dumps({**facts, "sshd": None}))
-        assert connect_string(runtime.cell()) == runtime.connect_string
-        assert runtime.facts["sshd"] == facts["sshd"]
+        os.kill(runtime.facts["sshd"][0], signal.SIGKILL)
+        wait_until(lambda: not core._alive(runtime.facts["sshd"]), "sshd ends")
+        wait_until(lambda: core._alive(runtime.facts["sshd"]), "another sshd")
+        wait_until(lambda: runtime.ssh("true").returncode == 0, "a login")
 
 
 def test_a_changed_environment_is_taken_over_and_logins_live_on(folder: Path) -> None:
@@ -222,7 +240,7 @@ def test_the_stop_ends_its_own_runtime_and_no_other(folder: Path) -> None:
         assert one.connect_string != two.connect_string
         pid, _ = one.facts["sshd"]
         assert "Stopped" in one.cell("stop")
-        assert not core._born(pid)
+        assert not linux._born(pid)
         assert two.ssh("true").returncode == 0
         assert "Nothing was running" in one.cell("stop")
 

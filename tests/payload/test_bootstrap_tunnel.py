@@ -223,7 +223,8 @@ def test_the_tunnel_ends_when_it_is_told_to(folder: Path, words: tuple[str, ...]
             put_cell(runtime.home, "none")
         runtime.cell(*words)
         assert not any(map(core._alive, records))
-        assert not (runtime.home / ".colabdev/tunnel/state.json").exists()
+        kept = runtime.home / ".colabdev/tunnel/state.json"
+        assert not kept.exists() if words else "agent" not in state(runtime)
         assert (runtime.home / ".colabdev/tunnel/ngrok.yml").exists() == (not words)
 
 
@@ -240,7 +241,9 @@ def test_each_refusal_has_its_sentence(folder: Path) -> None:
     }
     at_start = {f"ERR_NGROK_{number}" for number in (105, 107, 108, 121, 123, 300, 4018, 9009)}
     try:
-        for code in [*REFUSALS, "ERR_NGROK_9999"]:
+        numbers = [number for codes in REFUSALS for number in codes.split()]
+        assert len(numbers) == len(set(numbers)) == 19
+        for code in [f"ERR_NGROK_{number}" for number in [*numbers, "9999"]]:
             moment = "start" if code in at_start else "endpoint"
             stub_ngrok.refuse(agent, moment, f"Not so, says ngrok.\r\n\r\n{code}")
             done = try_cell(home, environment)

@@ -68,7 +68,11 @@ class Relay:
         with contextlib.suppress(OSError):  # closed by a move
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection(self._upstream)
+                try:
+                    far = socket.create_connection(self._upstream)
+                except OSError:  # nobody is there now: the endpoint itself stays
+                    near.close()
+                    continue
                 for pair in ((near, far), (far, near)):
                     threading.Thread(target=self._pump, args=pair, daemon=True).start()
 

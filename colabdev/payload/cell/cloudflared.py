@@ -2,83 +2,72 @@
 
 import collections
 import contextlib
+import importlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import time
 import types
 from collections.abc import Iterator
-from typing import Any
 
 from colabdev.payload.cell.core import (
+    HERE,
     CellError,
+    Facts,
+    Held,
+    Tunnel,
     _alive,
     _children,
     _end,
     _free_port,
     _load,
-    _path,
     _read,
-    _server,
     _wait_for,
     _write,
 )
 from colabdev.payload.cell.install import _install
-from colabdev.payload.cell.keeper import Held, Kept, TunnelLost
 
 GLOBAL = "/etc/ssh/sshd_config"  # colab-ssh appends to it
 
 
-class Cloudflared(Kept):
+class Cloudflared(Tunnel):
     """A quick tunnel: no account, another name each time, and cloudflared on the laptop too."""
 
-    via = "cloudflared"
-    also_at = (22,)  # where colab-ssh lets the tunnel end
+    ports = (22,)  # where colab-ssh lets the tunnel end
 
     def __init__(self) -> None:
-        self.settings = [self.via]
+        self.via, self.settings = "cloudflared", []
 
-    def check(self) -> None:
-        """Refuse any machine but a throw-away one, and one where port 22 is somebody else's."""
+    def prepare(self) -> None:
+        """Refuse all but a throw-away machine with a free port 22; install colab-ssh."""
         if os.getuid() != 0 or "COLAB_RELEASE_TAG" not in os.environ:
             step = "Choose another tunnel: colabdev cell --tunnel."
             raise CellError("colab-ssh is let loose on a Colab VM only, and as root.", step)
-        ours = _server(_load("runtime.json")) and ":22\n" in _read("sshd/sshd_config")
+        ours = _alive(_load("runtime.json").get("sshd")) and ":22\n" in _read("sshd/sshd_config")
         if not ours and _free_port(22) != 22:
             step = "End that server, or choose another tunnel: colabdev cell --tunnel."
             raise CellError("Port 22 of this machine is taken, and colab-ssh needs it.", step)
-
-    def prepare(self) -> None:
-        """Install colab-ssh where it is missing, and requests, which it forgets to ask for."""
+        _install("requests", "", "requests")  # which colab-ssh forgets to ask for
         _install("colab-ssh", "0.3.27", "colab-ssh==0.3.27")
-        _install("requests", "", "requests")
 
     def greets(self, address: str) -> bool:
         """Tell whether our SSH server answers through Cloudflare's edge, as it will the laptop."""
-        name = address.partition(":")[0]
+        name, pipe = address.partition(":")[0], subprocess.PIPE
         try:
             socket.getaddrinfo(name, 443)  # a new name takes a while until it resolves
         except OSError:
             return False
-        program = _path("tunnel/cloudflared/cloudflared")
-        words = ["timeout", "20", program, "access", "tcp", "--hostname", name]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as line:
+        words = ["timeout", "20", f"{HERE}/cloudflared/cloudflared", "access", "tcp", "--hostname"]
+        with subprocess.Popen([*words, name], stdin=pipe, stdout=pipe, stderr=-3) as line:
             greeting = line.stdout.readline(256) if line.stdout else b""
             line.terminate()
         return greeting.startswith(b"SSH-2.0-")
 
-    def failure(self, state: dict[str, Any]) -> CellError:
-        """Return what kept cloudflared from opening."""
-        detail = state.get("detail") or "-"
-        step = "Run the cell again in a minute: Cloudflare limits how often one may ask."
-        return CellError("cloudflared opened no tunnel: {detail}", step, detail=detail)
-
-    def hold(self, facts: dict[str, Any]) -> Held:  # noqa: ARG002 - the port is 22
+    def hold(self, facts: Facts) -> Held:  # noqa: ARG002 - the port is 22
         """Let colab-ssh start one cloudflared, and wait until it dies."""
-        me = os.getpid()
-        os.chdir(os.path.dirname(_path("tunnel/cloudflared/log")))  # it writes where it runs
+        agent, before = None, _children(os.getpid())
         try:
             with _fence():
                 from colab_ssh.get_tunnel_config import get_argo_tunnel_config
@@ -86,20 +75,23 @@ class Cloudflared(Kept):
 
                 launch_ssh_cloudflared(password="", kill_other_processes=False)
                 name = get_argo_tunnel_config()["domain"]
-            agent = _children(me)[0]
+            agent = next(each for each in _children(os.getpid()) if each not in before)
             while not self.greets(f"{name}:443") and not _wait_for(lambda: not _alive(agent), 2):
                 pass
             while _alive(agent):
-                yield f"{name}:443", agent, {}
-                _wait_for(lambda: not _alive(agent), 2)
-            raise TunnelLost("cloudflared ended.")  # noqa: TRY301 - as all else that ends it
-        except TunnelLost:
+                yield {"address": f"{name}:443", "agent": agent}
+                time.sleep(1)
+            raise CellError("cloudflared ended.", "It is started anew.")  # noqa: TRY301
+        except CellError:
             raise
         except Exception as error:  # colab-ssh raises nothing narrower
-            raise TunnelLost(" ".join(str(error).split())[:300]) from None
+            step = "Cloudflare limits how often one may ask: it is tried again."
+            said = " ".join(str(error).split())[:300]
+            raise CellError(f"cloudflared opened no tunnel: {said}", step) from None
         finally:
-            for child in _children(me):
-                _end(child)
+            for child in _children(os.getpid()):
+                if child not in before:
+                    _end(child)
 
 
 @contextlib.contextmanager
@@ -110,22 +102,21 @@ def _fence() -> Iterator[None]:
     sets a root password, starts the system's sshd, and appends to the global configuration of
     sshd and, for variables of Colab's, to /etc/environment.
     """
-    import importlib.util  # noqa: F401 - colab-ssh uses it without importing it
-
-    before, kept = _path("tunnel/cloudflared/sshd_config.before"), dict(os.environ)
+    importlib.import_module("importlib.util")  # colab-ssh uses it without importing it
+    folder, kept, there = f"{HERE}/cloudflared", dict(os.environ), os.path.exists(GLOBAL)
+    os.makedirs(f"{folder}/fence", mode=0o700, exist_ok=True)
+    os.chdir(folder)  # it writes where it runs
     for name in ("apt-get", "chpasswd", "service"):
-        _write(f"tunnel/cloudflared/fence/{name}", "#!/bin/sh\n")
-        os.chmod(_path(f"tunnel/cloudflared/fence/{name}"), 0o700)
-    there = os.path.exists(GLOBAL)
+        os.chmod(_write(f"cloudflared/fence/{name}", "#!/bin/sh\n"), 0o700)
+    before = f"{folder}/sshd_config.before"
     if there and not os.path.exists(before):  # one that is there is of a call that was killed
-        shutil.copy2(GLOBAL, before)
-    apt = types.ModuleType("apt")
-    installed = types.SimpleNamespace(is_installed=True)
+        shutil.copy2(GLOBAL, f"{before}.new")
+        os.replace(f"{before}.new", before)
+    apt, installed = types.ModuleType("apt"), types.SimpleNamespace(is_installed=True)
     apt.Cache = lambda: collections.defaultdict(lambda: installed)  # type: ignore[attr-defined]
     real = sys.modules.get("apt")
-    fence = os.path.dirname(_path("tunnel/cloudflared/fence/apt-get"))
     os.environ.clear()
-    os.environ.update(HOME=kept["HOME"], PATH=f"{fence}:{kept.get('PATH', os.defpath)}")
+    os.environ.update(HOME=kept["HOME"], PATH=f"{folder}/fence:{kept.get('PATH', os.defpath)}")
     try:
         sys.modules["apt"] = apt
         yield

@@ -2,9 +2,9 @@
 
 import contextlib
 import json
+import linecache
 import os
 import re
-import secrets
 import shlex
 import shutil
 import signal
@@ -13,11 +13,13 @@ import subprocess
 import sys
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from colabdev.payload.cell.linux import _machine, _pids, _stat
+from colabdev.payload.cell.linux import _born, _machine
 
+HERE = os.path.expanduser("~/.colabdev")  # all that the cell writes, and nobody else may enter
 # Not handed on to SSH logins: what sshd sets itself, what only a kernel wants, and secrets.
 NOT_HANDED_ON = re.compile(
     r"(?i)USER|LOGNAME|SHELL|MAIL|PWD|OLDPWD|SHLVL|_|TERM|COLUMNS|LINES|MPLBACKEND|PAGER|GIT_PAGER"
@@ -30,32 +32,35 @@ SSHD_SETTINGS = (  # reachable from this machine alone, by key alone
     "MaxStartups 50:30:100; MaxSessions 64; UseDNS no; ClientAliveInterval 30; "
     "AllowTcpForwarding yes; X11Forwarding no; PrintMotd no; Subsystem sftp internal-sftp"
 )
+GPU_USE = ("--query-gpu=name,memory.used,utilization.gpu", "--format=csv,noheader")
+# Gives PATH back to our own SSH logins, where /etc/profile resets it; idle in all others.
+PROFILE = '[ ! -r "${COLABDEV_RUNTIME-}/env.sh" ] || . "$COLABDEV_RUNTIME/env.sh"\n'
+Facts = dict[str, Any]
+Held = Generator[Facts, None, None]
+Record = list[Any]  # of a process: its number and its start time
 
 
 class CellError(Exception):
-    """A failure told in one sentence and one next step, with *values* for their fields."""
+    """A failure told in one sentence and one next step; with a *code*, trying again is no use."""
 
-    def __init__(self, message: str, step: str, **values: object) -> None:
-        super().__init__(f"{message}\n{step}".format(**values))
+    def __init__(self, sentence: str, step: str, code: str = "") -> None:
+        super().__init__(f"{sentence}\n{step}")
+        self.code = code
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]  # IPython shows this in place of a traceback
 
 
 class Tunnel:
-    """The road to the SSH server. This one is none at all: logins come from this machine."""
+    """A road to the SSH server: *prepare* runs in the notebook, *hold* in the keeper."""
 
-    via = "none"
-    also_at: tuple[int, ...] = ()  # ports that sshd takes besides its own
-    query = ""  # what the connect string says of the road
-    settings: list[Any] = []  # noqa: RUF012 - what makes one tunnel another one; never changed
-
-    def check(self) -> None:
-        """Refuse a machine that this tunnel is not for."""
-
-    def address(self, facts: dict[str, Any]) -> str:
-        """Return ``host:port`` where the laptop finds the SSH server."""
-        return _loopback(facts)
+    via: str
+    settings: list[Any]  # with other ones it is another tunnel
+    prepare: Callable[[], None]  # installs, asks the user, refuses this machine
+    hold: Callable[[Facts], Held]  # yields what state.json is to say while it is up
+    ports: tuple[int, ...] = ()  # that sshd takes besides its own
+    query: Facts = {}  # noqa: RUF012 - what the connect string says of the road
+    patience = 120  # seconds until it has to be up
 
     def greets(self, address: str) -> bool:
         """Tell whether the SSH server answers at *address*, all the way (RFC 4253, 4.2)."""
@@ -64,41 +69,31 @@ class Tunnel:
             return line.makefile("rb").readline(256).startswith(b"SSH-2.0-")
         return False
 
-    def keep(self) -> None:
-        """Be the process that holds the tunnel, which no restart of a notebook reaches."""
-
 
 def colabdev_cell(tunnel: Tunnel, keys: list[str], name: str, root: str, keep_open: bool) -> None:
-    """Open this machine to whoever holds one of *keys*, and print how to connect.
-
-    As a script it also knows two words: ``stop``, and ``keep`` for the process that keeps the
-    tunnel.
-    """
-    word = " ".join(sys.argv[1:])
-    if word == "keep":
-        tunnel.keep()
-    elif word == "stop":
-        colabdev_stop()
-    else:
-        with _plain_failures():
-            facts = _open(tunnel, keys, name, root)
-            if keep_open:
-                _watch(tunnel, facts)
+    """Open this machine to whoever holds one of *keys*, and print how to connect."""
+    with _plain_failures():
+        for folder in (HERE, f"{HERE}/sshd", f"{HERE}/tunnel"):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        if sys.argv[1:] == ["keep"]:
+            _keep(tunnel, keys, name, root)
+        elif sys.argv[1:] == ["stop"]:
+            colabdev_stop()
+        else:
+            tunnel.prepare()
+            _show(keep_open)
 
 
 def colabdev_stop() -> None:
     """End the SSH server, its logins and the tunnel that the cell started, and nothing else."""
-    with _plain_failures(), _alone():
-        facts = _load("runtime.json")
-        server = _server(facts)
-        logins = _children(server[0]) if server else []
-        logins += facts.pop("logins", [])
-        ended = [_end_tunnel(facts), _end(server), *map(_end, logins)]
-        for name in ("sshd/pid", "tunnel/idle.json", "tunnel/ngrok.yml", "tunnel/relay_secret"):
-            _remove(name)
-        if facts:
-            _save("runtime.json", {**facts, "sshd": None})
-        _say("Stopped: no SSH here any more." if any(ended) else "Nothing was running.")
+    with _plain_failures():
+        facts, agent = _load("runtime.json"), _load("tunnel/state.json").get("agent")
+        server = facts.get("sshd")
+        logins = _children(server[0]) if server and _alive(server) else []
+        ended = [_end(each) for each in (facts.get("keeper"), agent, server, *logins)]
+        for each in ("state.json", "ngrok.yml", "relay_secret"):
+            _remove(f"tunnel/{each}")
+        print("Stopped: no SSH here any more." if any(ended) else "Nothing was running.")
 
 
 @contextlib.contextmanager
@@ -109,8 +104,7 @@ def _plain_failures() -> Iterator[None]:
     except KeyboardInterrupt:
         failure = CellError("Interrupted.", "Run the cell again: it goes on from here.")
     except (OSError, subprocess.SubprocessError) as error:
-        step = "Check the free space and the permissions there."
-        failure = CellError("The cell cannot go on: {error}.", step, error=error)
+        failure = CellError(f"The cell cannot go on: {error}.", "Is the disk full, or not yours?")
     except CellError as error:
         failure = error
     if "ipykernel" in sys.modules:
@@ -118,277 +112,211 @@ def _plain_failures() -> Iterator[None]:
     sys.exit(str(failure))
 
 
-def _say(text: str, **values: object) -> None:
-    print(text.format(**values))
+def _show(keep_open: bool) -> None:
+    """Run this text as a process of its own, which outlives the notebook; show what it says."""
+    source, said = "".join(linecache.getlines(_show.__code__.co_filename)), ""
+    if os.name != "posix" or not source:
+        step = "It needs Linux, macOS or WSL, and a cell of its own without a %magic line."
+        raise CellError("The cell cannot run here.", step)
+    words = [sys.executable, "-u", "-X", "utf8", _write("cell.py", source), "keep"]
+    _write("failure", "The keeper ended.\nRun the cell again.\n")
+    with open(f"{HERE}/keeper.log", "a+", encoding="utf-8", opener=_private) as log:
+        keeper = _started(words, "keeper.log", "failure")
+        while "colabdev connect '" not in said:
+            ended, text = not _alive(keeper), log.read()
+            said += text
+            print(text, end="", flush=True)
+            if ended and "colabdev connect '" not in said:
+                raise CellError(*_read("failure").strip().split("\n")[-2:])
+            time.sleep(0.05)
+        try:
+            while keep_open:
+                facts = _load("runtime.json")
+                if not _alive(facts["keeper"]):
+                    raise CellError("\nSSH server and tunnel ended.", "Run this cell again.")
+                hours, minutes = divmod(int(time.time() - facts["started"]) // 60, 60)
+                gpus = _run([shutil.which("nvidia-smi") or "true", *GPU_USE]).stdout
+                gpus, logins = gpus.replace("\n", " | "), len(_children(facts["sshd"][0]))
+                status = f"up {hours}:{minutes:02} h | {gpus}connections: {logins}"
+                print(f"\r{status:<78}", end="", flush=True)
+                time.sleep(5)
+                if text := log.read():
+                    print(f"\n{text}", end="")
+        except KeyboardInterrupt:
+            print("\nSSH stays up without this cell; colabdev_stop() ends it.")
 
 
-def _open(tunnel: Tunnel, keys: list[str], name: str, root: str) -> dict[str, Any]:
-    if os.name != "posix":
-        raise CellError("The cell needs Linux or macOS.", "On Windows, run it inside WSL.")
-    import pwd  # not on Windows, where this file must still import
+def _keep(tunnel: Tunnel, keys: list[str], name: str, root: str) -> None:
+    """Be that process, the keeper: hold SSH server and tunnel, and bring back whichever dies."""
+    import fcntl  # not on Windows, where this file must still import
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
-        step = "Choose letters, digits, dots and dashes."
-        raise CellError("{name!r} is no name.", step, name=name)
-    if "COLAB_RELEASE_TAG" in os.environ:
-        _say("Colab lets only accounts with compute units use SSH (see Colab's FAQ).")
-    with _alone():
-        tunnel.check()
-        facts = {**_life(), "name": name, "via": tunnel.via, "root": _workspace(root)}
-        facts["user"], port = pwd.getpwuid(os.getuid()).pw_name, facts.get("port")
-        _serve_ssh(facts, keys, tunnel.also_at)
-        if tunnel.via == "none" or port != facts["port"]:
-            _end_tunnel(facts)
-        facts["address"] = tunnel.address(facts)
-        _announce(tunnel, facts)
-    return facts
-
-
-def _announce(tunnel: Tunnel, facts: Mapping[str, Any]) -> None:
-    """Print how to connect, once the SSH server answers there: no secret in it, no command."""
-    address = facts["address"]
-    if not _wait_for(lambda: tunnel.greets(address), 30, pause=2):  # ngrok counts connections
-        step = "Run colabdev_stop(), then this cell again."
-        raise CellError("No SSH server answers at {address}.", step, address=address)
-    (kind, key), query = facts["host_key"].split(), {"boot": facts["boot_id"]}
-    query |= {"root": facts["root"], "via": facts["via"]}
-    fields = "".join(f"&{each}={_quoted(value)}" for each, value in query.items())
-    line = f"colabdev://{_quoted(facts['user'])}@{address}?key={_quoted(kind)}+{_quoted(key)}"
-    alias = "" if facts["name"] == "colab" else f" --name {facts['name']}"
-    _say("SSH answers at {address}. On your laptop, run:\n", address=address)
-    print(f"colabdev connect '{line}{fields}{tunnel.query}&v=1'{alias}\n", flush=True)
-
-
-def _quoted(text: str) -> str:
-    return urllib.parse.quote(text, safe="")
-
-
-def _life() -> dict[str, Any]:
-    """Return the record of this life of the machine; a reboot begins a new one."""
-    facts, machine = _load("runtime.json"), _machine()
-    if facts.get("machine") != machine:
-        _remove("sshd/host_key.pub")  # a new life gets a new host key
-        _remove("sshd/pid")
-        facts = {"version": 1, "machine": machine, "boot_id": secrets.token_hex(16)}
-    return facts
-
-
-def _workspace(root: str) -> str:
+        raise CellError(f"{name!r} is no name.", "Choose letters, digits, dots and dashes.")
     usual = "/content" if "COLAB_RELEASE_TAG" in os.environ else "~/content"
     path = os.path.abspath(os.path.expanduser(root or usual))
     with contextlib.suppress(OSError):
         os.makedirs(path, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK) or not path.isprintable() or len(path.encode()) > 400:
         step = "Choose another folder as WORKSPACE_ROOT, at the top of the cell."
-        raise CellError("The workspace {path!r} cannot be used.", step, path=path)
-    return path
-
-
-# --- the SSH server ---------------------------------------------------------------------------
-
-
-def _serve_ssh(facts: dict[str, Any], keys: list[str], also_at: tuple[int, ...]) -> None:
-    """See to an sshd of ours that takes *keys*, and put its port and host key into *facts*."""
-    program = _sshd_program(f"/usr/sbin:/usr/local/sbin:{os.environ.get('PATH', os.defpath)}")
-    _check_modes(facts["user"])
-    if not _read("sshd/host_key.pub"):
+        raise CellError(f"The workspace {path!r} cannot be used.", step)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    kept, lock = [tunnel.via, tunnel.settings, name, path], os.open(HERE, os.O_RDONLY)
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
+            break
+        facts = _load("runtime.json")
+        if _alive(facts.get("keeper")) and facts["kept"] == kept:  # it goes on, with these keys
+            _set_up_ssh(facts, keys, tunnel.ports)
+            _wait_for(lambda: _load("tunnel/state.json").get("status") == "up", tunnel.patience)
+            return _announce(tunnel, facts, _load("tunnel/state.json"))
+        _end(facts.get("keeper"))
+        time.sleep(0.05)
+    facts = _load("runtime.json")
+    if facts.get("machine") != _machine():  # a new life, with a new host key
+        facts = {"version": 1, "machine": _machine(), "boot_id": uuid.uuid4().hex}
+        facts["started"] = time.time()
         _remove("sshd/host_key")
+    _end(_load("tunnel/state.json").get("agent"))  # left by a keeper that was killed
+    facts |= {"name": name, "via": tunnel.via, "root": path, "kept": kept}
+    facts |= {"user": _run(["id", "-un"]).stdout.strip(), "keeper": _record(os.getpid())}
+    _set_up_ssh(facts, keys, tunnel.ports)
+    _start_sshd(facts)
+    told, delay, limit = Facts(), 1, time.monotonic() + tunnel.patience
+    while True:
+        _write("tunnel/state.json", {**told, "status": "starting"})
+        try:
+            with contextlib.closing(tunnel.hold(facts)) as moments:
+                for state in moments:
+                    _start_sshd(facts)
+                    if any(state.get(each) != told.get(each) for each in ("address", "closed")):
+                        _announce(tunnel, facts, state, told.get("address", ""))
+                    _write("tunnel/state.json", {**state, "status": "up"})
+                    told, delay = state, 1
+        except CellError as lost:
+            _write("tunnel/state.json", {**told, "status": "starting", "code": lost.code})
+            if not told and (lost.code or time.monotonic() > limit):
+                raise
+            if delay < 15:  # the same again and again says nothing new
+                print(lost)
+        time.sleep(delay)
+        delay = min(2 * delay, 15)
+
+
+def _announce(tunnel: Tunnel, facts: Facts, state: Facts, before: str = "") -> None:
+    """Print how to connect, once the SSH server answers there: no secret in it, no command."""
+    address = state.get("address", "-")
+    if not _wait_for(lambda: tunnel.greets(address), 30, pause=2):  # ngrok counts connections
+        step = "Run colabdev_stop(), then this cell again."
+        raise CellError(f"No SSH server answers at {address}.", step)
+    said = [state[each] for each in ("version", "closed") if each in state]
+    said += ["The tunnel moved."] if before not in ("", address) else []
+    said += [f"SSH answers at {address}. On your laptop, run:\n"]
+    query = {"key": facts["host_key"], "boot": facts["boot_id"], "root": facts["root"]}
+    fields = urllib.parse.urlencode({**query, "via": facts["via"], **tunnel.query, "v": "1"})
+    alias = "" if facts["name"] == "colab" else f" --name {facts['name']}"
+    line = f"colabdev://{urllib.parse.quote(facts['user'])}@{address}?{fields}"
+    print("\n".join([*said, f"colabdev connect '{line}'{alias}\n"]))
+
+
+def _set_up_ssh(facts: Facts, keys: list[str], ports: tuple[int, ...]) -> None:
+    """Write down what our sshd needs to take *keys*; if it runs, it reads that anew."""
+    program = _sshd_program(f"/usr/sbin:/usr/local/sbin:{os.environ.get('PATH', os.defpath)}")
+    home = os.path.realpath(os.path.dirname(HERE))
+    if os.stat(home).st_mode & 0o022 or os.stat(home).st_uid not in (0, os.getuid()):
+        step = "Set HOME to a folder that is yours alone (chmod go-w), and run the cell again."
+        raise CellError(f"sshd takes no key below {home}: it is not yours alone.", step)
+    if not _read("sshd/host_key"):
         words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]
-        _run([*words, _path("sshd/host_key")]).check_returncode()
+        _run([*words, f"{HERE}/sshd/host_key"]).check_returncode()
     facts["host_key"] = " ".join(_read("sshd/host_key.pub").split()[:2])
     _write("sshd/authorized_keys", "".join(f"{key}\n" for key in keys))
-    environment = _handed_on(os.environ)
-    exports = [f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()]
-    _write("env.sh", "".join(exports))
+    environment = _handed_on().items()
+    _write("env.sh", "".join(f"export {name}={shlex.quote(text)}\n" for name, text in environment))
     if os.getuid() == 0:
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # sshd's privilege separation wants it
         if "COLAB_RELEASE_TAG" in os.environ:
-            _write_profile("/etc/profile.d/colabdev.sh")
-    server = _server(facts)
-    facts["port"] = facts["port"] if server else _free_port(facts.get("port", 0))
-    config = _sshd_config(program, facts, environment, also_at)
-    if not server or config != _read("sshd/sshd_config") or not Tunnel().greets(_loopback(facts)):
-        if server:
-            logins = facts.get("logins", []) + _children(server[0])
-            facts["logins"] = [login for login in logins if _alive(login)]  # they live on
-            _end(server)
-        server = _start_sshd(program, config, facts, environment)
-    facts["sshd"] = server
-    _save("runtime.json", facts)
+            with open("/etc/profile.d/colabdev.sh", "w") as stream:
+                stream.write(PROFILE)
+    before, runs = _read("sshd/sshd_config"), _alive(facts.get("sshd"))
+    facts["port"] = facts["port"] if runs else _free_port(facts.get("port", 0))
+    lines = [f"ListenAddress 127.0.0.1:{port}" for port in (facts["port"], *ports)]
+    allowed = _quoted(f"{HERE}/sshd/authorized_keys".replace("%", "%%"))
+    lines += [f"HostKey {_quoted(HERE + '/sshd/host_key')}", f"AuthorizedKeysFile {allowed}"]
+    lines += [f"PidFile {_quoted(HERE + '/sshd/pid')}", f"AllowUsers {facts['user']}"]
+    # Without PAM sshd refuses whoever has a locked password, key or not.
+    locked = not _run(["grep", "-q", f"^{facts['user']}:!", "/etc/shadow"]).returncode
+    lines += [f"UsePAM {'yes' if locked else 'no'}", *SSHD_SETTINGS.split("; ")]
+    if not _run(["grep", "-q", "persourcepenalties", program]).returncode:  # OpenSSH 9.8 and later
+        lines += ["PerSourcePenalties no"]  # all come from loopback, strangers and the user
+    # Of several SetEnv lines only the first counts, and none can hold a newline; env.sh can.
+    pairs = [_quoted(f"{name}={text}") for name, text in environment if "\n" not in text]
+    lines += [f"SetEnv {' '.join(pairs)}", ""]
+    config = _write("sshd/sshd_config", "\n".join(lines))
+    facts["serve"] = [program, "-D", "-e", "-f", config]
+    _run([program, "-t", "-f", config]).check_returncode()
+    if runs and before != _read("sshd/sshd_config"):
+        _remove("sshd/pid")
+        os.kill(facts["sshd"][0], signal.SIGHUP)  # it reads that anew, and logins live on
+        _wait_for(lambda: bool(_read("sshd/pid")), 10)
+
+
+def _quoted(text: str) -> str:  # as sshd's argv_split reads it
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _start_sshd(facts: Facts) -> None:
+    """Start our sshd, unless it runs."""
+    if not _alive(facts.get("sshd")):
+        _remove("sshd/pid")
+        facts["sshd"] = _started(facts["serve"], "sshd/log", "sshd/log")
+        _write("runtime.json", facts)
+        if not _wait_for(lambda: bool(_read("sshd/pid")), 10):
+            raise CellError("The SSH server did not start.", f"Its log is {HERE}/sshd/log.")
 
 
 def _sshd_program(search: str) -> str:
     """Return the absolute path of an sshd in *search*, installed there if that can be done."""
     apt = shutil.which("apt-get", path=search)
     if not shutil.which("sshd", path=search) and apt and os.getuid() == 0:
-        _say("There is no sshd here: installing openssh-server.")
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        _run([apt, "-qq", "update"], environment)
-        _run([apt, "-qq", "install", "-y", "openssh-server"], environment)
-    program = shutil.which("sshd", path=search)
-    if not program:
-        raise CellError("This machine has no sshd.", "Install its package openssh-server.")
-    return os.path.abspath(program)
+        print("There is no sshd here: installing openssh-server.")
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        _run([apt, "-qq", "update"], quiet)
+        _run([apt, "-qq", "install", "-y", "openssh-server"], quiet)
+    if program := shutil.which("sshd", path=search):
+        return os.path.abspath(program)
+    raise CellError("This machine has no sshd.", "Install its package openssh-server.")
 
 
-def _check_modes(user: str) -> None:
-    """Say now what sshd's StrictModes would say in its log only, with every login refused."""
-    home, folder = os.path.realpath(os.path.expanduser(f"~{user}")), os.path.realpath(_path("sshd"))
-    while folder not in ("/", home):
-        folder = os.path.dirname(folder)
-        status = os.stat(folder)
-        if status.st_mode & 0o022 or status.st_uid not in (0, os.getuid()):
-            step = "Set HOME to a folder that is yours alone, and run the cell again."
-            sentence = "sshd takes no key below {folder}: it is not yours alone."
-            raise CellError(sentence, step, folder=folder)
-
-
-def _handed_on(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of *environ* that SSH logins get, so that CUDA is there as in a notebook."""
-    ours = {"COLABDEV_RUNTIME": _path(), "COLABDEV_PYTHON": sys.executable}
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not NOT_HANDED_ON.fullmatch(name)
-    }
+def _handed_on() -> dict[str, str]:
+    """Return the environment that SSH logins get, so that CUDA is there as in the notebook."""
+    names = [name for name in os.environ if name.isidentifier() and name.isascii()]
+    kept = {name: os.environ[name] for name in names if not NOT_HANDED_ON.fullmatch(name)}
+    ours = {"COLABDEV_RUNTIME": HERE, "COLABDEV_PYTHON": sys.executable}
     return {**kept, "HOME": os.path.expanduser("~"), **ours}
 
 
-def _write_profile(path: str) -> None:
-    """Give PATH back to our own SSH logins, where /etc/profile resets it; idle in all others."""
-    with open(path, "w") as stream:
-        stream.write(
-            "# Made by colabdev: its SSH logins get the notebook's environment.\n"
-            '[ ! -r "${COLABDEV_RUNTIME:-/none}/env.sh" ] || . "$COLABDEV_RUNTIME/env.sh"\n'
-        )
-
-
-def _sshd_config(
-    program: str, facts: Mapping[str, Any], environment: Mapping[str, str], also_at: tuple[int, ...]
-) -> str:
-    def quoted(text: str) -> str:  # as sshd's argv_split reads it
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-    locked = False  # sshd without PAM refuses whoever has a locked password, key or not
-    with contextlib.suppress(OSError), open("/etc/shadow") as stream:
-        locked = any(line.startswith(f"{facts['user']}:!") for line in stream)
-    lines = [
-        *(f"ListenAddress 127.0.0.1:{port}" for port in (facts["port"], *also_at)),
-        f"HostKey {quoted(_path('sshd/host_key'))}",
-        f"PidFile {quoted(_path('sshd/pid'))}",
-        f"AuthorizedKeysFile {quoted(_path('sshd/authorized_keys').replace('%', '%%'))}",
-        f"AllowUsers {facts['user']}",
-        f"UsePAM {'yes' if locked else 'no'}",
-        *SSHD_SETTINGS.split("; "),
-    ]
-    version = re.search(r"OpenSSH_(\d+)\.(\d+)", _run([program, "-V"]).stderr)
-    if version and (int(version[1]), int(version[2])) >= (9, 8):
-        # Every visitor comes from loopback: a stranger's penalty would shut out the user as well.
-        lines.append("PerSourcePenalties no")
-    # Of several SetEnv lines only the first counts, and none can hold a newline; env.sh can.
-    pairs = [quoted(f"{name}={value}") for name, value in environment.items() if "\n" not in value]
-    return "\n".join([*lines, f"SetEnv {' '.join(pairs)}", ""])
-
-
-def _server(facts: Mapping[str, Any]) -> list[Any] | None:
-    """Return pid and start time of our sshd, None unless it runs."""
-    record, pid = facts.get("sshd"), _read("sshd/pid").strip()
-    if record is None and pid and "port" in facts and Tunnel().greets(_loopback(facts)):
-        record = [int(pid), _born(int(pid))]  # the cell was interrupted while this one started
-    return record if _alive(record) else None
-
-
-def _start_sshd(
-    program: str, config: str, facts: dict[str, Any], environment: Mapping[str, str]
-) -> list[Any]:
-    _write("sshd/sshd_config", config)
-    _remove("sshd/pid")
-    _save("runtime.json", {**facts, "sshd": None})
-    options, log = ["-f", _path("sshd/sshd_config")], _path("sshd/log")
-    done = _run([program, "-t", *options], environment)
-    if done.returncode == 0:
-        done = _run([program, *options, "-E", log], environment)
-    if done.returncode or not _wait_for(lambda: _server({**facts, "sshd": None}) is not None, 10):
-        said = (done.stderr or _read("sshd/log")).strip().splitlines() or ["-"]
-        raise CellError("sshd did not start: {said}", "Its log is {log}.", said=said[-1], log=log)
-    facts["started"] = time.time()
-    pid = int(_read("sshd/pid"))
-    return [pid, _born(pid)]
-
-
-def _end_tunnel(facts: dict[str, Any]) -> bool:
-    ended = [_end(facts.pop("keeper", None)), _end(_load("tunnel/state.json").get("agent"))]
-    _remove("tunnel/state.json")
-    return any(ended)
-
-
-# --- what the cell shows while it stays -------------------------------------------------------
-
-
-def _watch(tunnel: Tunnel, facts: dict[str, Any]) -> None:
-    """Show one status line until interrupted, and say when the tunnel moved."""
-    closed = _load("tunnel/state.json").get("closed")
-    try:
-        while True:
-            state = _load("tunnel/state.json")
-            if not _alive(facts["sshd"]) or not _alive(facts.get("keeper", facts["sshd"])):
-                raise CellError("\nThe SSH server or its tunnel ended.", "Run this cell again.")
-            if state.get("address", facts["address"]) != facts["address"]:
-                _say("\nThe tunnel moved.")
-                facts["address"] = state["address"]
-                _announce(tunnel, facts)
-            if state.get("closed") != closed:
-                closed = state.get("closed")
-                _say(
-                    "\nSomebody here published {closed} by our ngrok agent: closed.", closed=closed
-                )
-            left = _load("tunnel/idle.json").get("left", 300)
-            if left < 300:
-                _say("\nNobody uses this VM: back to Colab in {left:.0f} seconds.", left=left)
-            print(f"\r{_status(facts):<78}", end="", flush=True)
-            time.sleep(5)
-    except KeyboardInterrupt:
-        _say("\nSSH stays up without this cell; colabdev_stop() ends it.")
-
-
-def _status(facts: Mapping[str, Any]) -> str:
-    minutes = int(time.time() - facts["started"]) // 60
-    parts = [f"up {minutes // 60}:{minutes % 60:02} h"]
-    if shutil.which("nvidia-smi"):
-        query = "--query-gpu=utilization.gpu,memory.used,memory.total"
-        rows = _run(["nvidia-smi", query, "--format=csv,noheader"]).stdout.splitlines()
-        parts += [
-            f"GPU {' of '.join(row.split(', ', 2)[1:])}, {row.split(', ')[0]}" for row in rows
-        ]
-    return " | ".join([*parts, f"connections: {len(_children(facts['sshd'][0]))}"])
-
-
-# --- processes, ports, files ------------------------------------------------------------------
-
-
-def _born(pid: int) -> str:
-    return "".join(_stat(pid)[1:])
-
-
-def _alive(record: list[Any] | None) -> bool:
-    """Tell whether the process of *record* (pid and start time) is there and is still the same."""
+def _alive(record: Record | None) -> bool:
+    """Tell whether the process of *record* is there and is still the same."""
     return record is not None and _born(record[0]) == record[1] != ""
 
 
-def _children(parent: int) -> list[list[Any]]:
-    return [[pid, _born(pid)] for pid in _pids() if _stat(pid)[:1] == [str(parent)]]
+def _record(pid: int) -> Record:
+    return [pid, _born(pid)]
 
 
-def _end(record: list[Any] | None) -> bool:
+def _children(parent: int) -> list[Record]:
+    return [_record(int(pid)) for pid in _run(["pgrep", "-P", str(parent)]).stdout.split()]
+
+
+def _end(record: Record | None) -> bool:
     """End the process of *record*, by force after ten seconds; False when it was not there."""
-    if record is None or not _alive(record):
-        return False
+    there = _alive(record)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
+        if record and _alive(record):
             os.kill(record[0], number)
-        if _wait_for(lambda: not _alive(record), 10):
-            break
-    return True
+            _wait_for(lambda: not _alive(record), 10)
+    return there
 
 
 def _wait_for(done: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
@@ -400,77 +328,56 @@ def _wait_for(done: Callable[[], bool], seconds: float, pause: float = 0.05) -> 
     return True
 
 
-def _run(argv: list[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def _run(words: list[str], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    nothing = subprocess.DEVNULL
     return subprocess.run(
-        argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+        words, env=env, stdin=nothing, capture_output=True, encoding="utf-8", errors="replace"
     )
 
 
-def _loopback(facts: Mapping[str, Any]) -> str:
-    return f"127.0.0.1:{facts['port']}"
+def _started(words: list[str], out: str, err: str) -> Record:
+    """Start *words* in a session of its own, which no signal of the notebook's reaches."""
+    options: Any = {"env": _handed_on(), "stdin": subprocess.DEVNULL, "start_new_session": True}
+    paths = f"{HERE}/{out}", f"{HERE}/{err}"
+    with open(paths[0], "a", opener=_private) as one, open(paths[1], "a", opener=_private) as two:
+        return _record(subprocess.Popen(words, stdout=one, stderr=two, **options).pid)
 
 
 def _free_port(wanted: int = 0) -> int:
     """Return the loopback port *wanted*, or another one where that is taken."""
     for port in (wanted, 0):
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
             return int(probe.getsockname()[1])
     raise CellError("There is no free port on loopback.", "Restart the machine.")
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Hold the lock that two cells on one machine take in turn; it ends with the process."""
-    import fcntl  # not on Windows, where this file must still import
-
-    os.chmod(_path(), 0o700)
-    with open(_path("lock"), "w", opener=_private) as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _path(name: str = "") -> str:
-    """Return the path of *name* below ``~/.colabdev``, in folders that are ours alone (0700)."""
-    path = os.path.join(os.path.expanduser("~"), ".colabdev", *name.split("/"))
-    folder = os.path.dirname(path)
-    for each in (os.path.dirname(folder) if "/" in name else folder, folder):
-        os.makedirs(each, mode=0o700, exist_ok=True)
-    return path.rstrip("/")
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _write(name: str, text: str) -> None:
-    new = _path(f"{name}.new")  # renamed: a reader sees the old or the new, never a half
-    with open(new, "w", encoding="utf-8", errors="surrogateescape", opener=_private) as stream:
+def _write(name: str, content: str | Facts) -> str:
+    """Write a file of ours; who reads it meanwhile sees the old or the new, never a half."""
+    path, text = f"{HERE}/{name}", content if isinstance(content, str) else json.dumps(content)
+    with open(f"{path}.new", "w", errors="surrogateescape", opener=_private) as stream:
         stream.write(text)
-    os.replace(new, _path(name))
+    os.replace(f"{path}.new", path)
+    return path
 
 
 def _read(name: str) -> str:
-    try:
-        with open(_path(name), encoding="utf-8", errors="surrogateescape") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return ""
+    path = f"{HERE}/{name}"
+    with contextlib.suppress(FileNotFoundError), open(path, errors="surrogateescape") as stream:
+        return stream.read()
+    return ""
 
 
 def _remove(name: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        os.remove(_path(name))
+        os.remove(f"{HERE}/{name}")
 
 
-def _save(name: str, record: Mapping[str, Any]) -> None:
-    _write(name, json.dumps(record, indent=1))
-
-
-def _load(name: str) -> dict[str, Any]:
+def _load(name: str) -> Facts:
     try:
         return dict(json.loads(_read(name) or "{}"))
     except (ValueError, TypeError):
-        step = "Delete it and run the cell again."
-        raise CellError("{path} is damaged.", step, path=_path(name)) from None
+        raise CellError(f"{HERE}/{name} is damaged.", "Delete it and run the cell again.") from None

@@ -3,9 +3,11 @@
 import contextlib
 import glob
 import os
+import sys
+import threading
 import time
 
-from colabdev.payload.cell.core import _alive, _children, _load, _path, _run, _save
+from colabdev.payload.cell.core import HERE, Tunnel, _alive, _children, _load, _run
 
 
 class Idle:
@@ -14,28 +16,36 @@ class Idle:
     def __init__(self, minutes: float) -> None:
         self.minutes = minutes
 
-    def watch(self) -> None:
-        """Look every few seconds, note how long is left, and give the VM back at the end."""
-        end = time.monotonic() + 60 * self.minutes
+    def over(self, tunnel: Tunnel) -> Tunnel:
+        """Return *tunnel*, whose keeper looks whether the VM is used."""
+        tunnel.settings = [*tunnel.settings, self.minutes]
+        if sys.argv[1:] == ["keep"]:
+            threading.Thread(target=self._watch, daemon=True).start()
+        return tunnel
+
+    def _watch(self) -> None:
+        while _load("tunnel/state.json").get("status") != "up":
+            time.sleep(1)
+        end, warned = time.monotonic() + 60 * self.minutes, False
         while (left := end - time.monotonic()) > 0:
             if _busy():
-                left = 60 * self.minutes
-                end = time.monotonic() + left
-            _save("tunnel/idle.json", {"left": left})  # the cell warns by it
+                end, warned = time.monotonic() + 60 * self.minutes, False
+            elif left < 300 and not warned:
+                print(f"Nobody uses this VM: back to Colab in {left:.0f} seconds.")
+                warned = True
             time.sleep(min(5, left))
         from google.colab import runtime
 
-        print("Nobody used this VM: it goes back to Colab.", flush=True)
+        print("Nobody used this VM: it goes back to Colab.")
         runtime.unassign()
 
 
 def _busy() -> bool:
-    facts = _load("runtime.json")
-    logins = _children(facts["sshd"][0]) if facts.get("sshd") else []
-    if logins or any(map(_alive, facts.get("logins", []))):
+    server = _load("runtime.json").get("sshd")
+    if server and _alive(server) and _children(server[0]):
         return True
     # Each running job has a supervisor, which reads the FIFO in the job's folder.
-    for path in glob.glob(os.path.join(glob.escape(_path("jobs")), "*", "control")):
+    for path in glob.glob(os.path.join(glob.escape(HERE), "jobs", "*", "control")):
         with contextlib.suppress(OSError):  # ENXIO: nobody reads it any more
             os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
             return True

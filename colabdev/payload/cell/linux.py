@@ -1,7 +1,6 @@
 """The processes of Linux, as /proc tells of them (proc(5))."""
 
 import contextlib
-import os
 
 
 def _machine() -> str:
@@ -10,13 +9,9 @@ def _machine() -> str:
         return stream.read().strip()
 
 
-def _stat(pid: int) -> list[str]:
-    """Return parent and start time of the process *pid*, nothing when it is gone."""
+def _born(pid: int) -> str:
+    """Return the start time of the process *pid*, nothing when it is gone."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", errors="replace") as stream:
         fields = stream.read().rpartition(")")[2].split()  # from the third on
-        return [] if fields[0] == "Z" else [fields[1], fields[19]]
-    return []
-
-
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        return "" if fields[0] == "Z" else fields[19]
+    return ""

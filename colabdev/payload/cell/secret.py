@@ -1,20 +1,19 @@
 """What Colab's Secrets hold (the key icon beside the notebook)."""
 
-from colabdev.payload.cell.core import _say
+import contextlib
 
 
 def _colab_secret(name: str) -> str:
     """Return the secret *name*, empty where there is none or it may not be read."""
-    try:
+    with contextlib.suppress(ImportError):
         from google.colab import userdata
-    except ImportError:
-        return ""
-    try:
-        return str(userdata.get(name)).strip()
-    except userdata.SecretNotFoundError:
-        pass
-    except userdata.NotebookAccessError:
-        _say("Colab has the secret {name}: switch on 'Notebook access' beside it.", name=name)
-    except (getattr(userdata, "TimeoutException", TimeoutError), ValueError):
-        _say("Colab's Secrets did not answer; they need the notebook's page to be open.")
+
+        try:
+            return str(userdata.get(name)).strip()
+        except userdata.NotebookAccessError:
+            print(f"Colab has the secret {name}: switch on 'Notebook access' beside it.")
+        except getattr(userdata, "TimeoutException", TimeoutError):
+            print("Colab's Secrets did not answer; they need the notebook's page to be open.")
+        except (userdata.SecretNotFoundError, ValueError):
+            pass
     return ""
