@@ -91,7 +91,7 @@ def colabdev_stop() -> None:
         server = facts.get("sshd")
         logins = _children(server[0]) if server and _alive(server) else []
         ended = [_end(each) for each in (facts.get("keeper"), agent, server, *logins)]
-        for each in ("state.json", "ngrok.yml", "relay_secret"):
+        for each in ("state.json", "idle.json", "ngrok.yml", "relay_secret"):
             _remove(f"tunnel/{each}")
         print("Stopped: no SSH here any more." if any(ended) else "Nothing was running.")
 

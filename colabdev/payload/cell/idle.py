@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from colabdev.payload.cell.core import HERE, Tunnel, _alive, _children, _load, _run
+from colabdev.payload.cell.core import HERE, Tunnel, _alive, _children, _load, _run, _write
 
 
 class Idle:
@@ -33,6 +33,7 @@ class Idle:
             elif left < 300 and not warned:
                 print(f"Nobody uses this VM: back to Colab in {left:.0f} seconds.")
                 warned = True
+            _write("tunnel/idle.json", {"left": end - time.monotonic()})  # `status` shows it
             time.sleep(min(5, left))
         from google.colab import runtime
 
