@@ -2,9 +2,10 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from colabdev.jobs.job import Event
+if TYPE_CHECKING:
+    from colabdev.jobs.job import Event
 
 
 class Progress(Protocol):
@@ -29,7 +30,7 @@ class Reporter(Protocol):
     def warn(self, text: str, hint: str = "") -> None:
         """Say what is not as it should be, without ending the command."""
 
-    def event(self, event: Event) -> None:
+    def event(self, event: "Event") -> None:
         """Pass on what a job tells."""
 
 
@@ -52,5 +53,5 @@ class Silent:
     def warn(self, text: str, hint: str = "") -> None:
         pass
 
-    def event(self, event: Event) -> None:
+    def event(self, event: "Event") -> None:
         pass

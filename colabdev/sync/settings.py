@@ -1,6 +1,5 @@
 """What a project says about itself in ``[tool.colabdev]`` of its pyproject.toml."""
 
-import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,9 +23,11 @@ def project_settings(root: Path) -> Settings:
     """
     file = root / "pyproject.toml"
     try:
-        with file.open("rb") as stream:
-            table = tomllib.load(stream).get("tool", {}).get("colabdev", {})
-            name, large = table.get("name"), table.get("large", [])
+        text = file.read_bytes()
+        import tomllib  # only where there is something to read
+
+        table = tomllib.loads(text.decode()).get("tool", {}).get("colabdev", {})
+        name, large = table.get("name"), table.get("large", [])
     except FileNotFoundError:
         return Settings()
     except (OSError, ValueError, AttributeError) as error:
