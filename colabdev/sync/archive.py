@@ -180,12 +180,14 @@ def _to_line(path: str, agreed: Agreed) -> list[Any]:
 def _parse_line(line: list[Any]) -> tuple[str, Agreed]:
     if len(line) == 1:
         return parse_row([line[0], "d", 0, 0, 0, False, ""])[0], _FOLDERS
-    if len(line) == 3:
-        here, there, digest = line
-    else:
+    if len(line) == 7:
         path, digest, size, mtime, ctime, ctime_there, executable = line
-        here = [path, "f", size, mtime, ctime, executable, ""]
-        there = [path, "f", size, mtime, ctime_there, executable, ""]
+        path, mine = parse_row([path, "f", size, mtime, ctime, executable, ""])
+        if type(ctime_there) is not int or not isinstance(digest, str):
+            raise ValueError("a line is of the wrong form")
+        theirs = Entry(mine.kind, size, mtime, ctime_there, executable)
+        return path, Agreed(mine, theirs, digest)
+    here, there, digest = line
     path, mine = parse_row(here)
     other, theirs = parse_row(there)
     if path != other or not isinstance(digest, str):

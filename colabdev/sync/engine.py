@@ -115,6 +115,7 @@ class _Sync:
         self._digests: dict[str, str] = {}  # of files here that were asked for
         self._asked: dict[str, str] = {}  # of files there
         self._guessed: _Carried | None = None
+        self._is_decided = False  # for what was known to be there
         self._foreseen = False  # if nothing changed there, what was guessed is all
 
     def guess(self) -> Generator[Frame] | None:
@@ -179,8 +180,9 @@ class _Sync:
 
     def decide(self, there: Replica | None) -> None:
         """Reconcile, with the digests without which that cannot be finished."""
-        if self._sent:
-            return  # done as guessed
+        known = self._remote.entries is self._archive.listing and not self._remote.skipped
+        if self._sent or (there and self._is_decided and known):
+            return  # as guessed
         plan = self._reconcile(Digests(self._digests))
         if plan.ask_here or (plan.ask_there and there):
             self._digests |= self._here.digests(plan.ask_here)
@@ -192,6 +194,7 @@ class _Sync:
         screen(plan, self._local.entries, self._rules, Disk.of(self._root), named=named)
         check_deletions(plan, self._local, self._remote, self._options)
         self._plan = plan
+        self._is_decided = not plan.ask_there
 
     def _directed(self, plan: Plan) -> Plan:
         """Return *plan* as the mode and the named paths want it."""
@@ -228,6 +231,9 @@ class _Sync:
             archive.entries.pop(path, None)
         for path, agreed in plan.agreed.items():
             base = archive.entries.get(path)
+            if base == agreed:
+                self._current[path] = agreed
+                continue
             if not base and agreed.here.size >= wire.LARGE:
                 self._blocks.learn(to_row(path, agreed.here), agreed.digest)
             mine, theirs = agreed.here, agreed.there
