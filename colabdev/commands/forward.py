@@ -135,10 +135,17 @@ class Forwarding:
                 error = failed
             if self._over.wait(_PAUSE):
                 return None
-        self._reporter.warn(
-            tr("Port {port} over there does not answer: {reason}", port=port.remote, reason=error),
-            tr("Start what shall listen there, on 127.0.0.1, and load the page again."),
-        )
+        if isinstance(error, ColabdevError):
+            self._reporter.warn(error.message, error.hint)
+        else:
+            self._reporter.warn(
+                tr(
+                    "Port {port} over there does not answer: {reason}",
+                    port=port.remote,
+                    reason=error,
+                ),
+                tr("Start what shall listen there, on 127.0.0.1, and load the page again."),
+            )
         return None
 
     def _looked_up(self) -> Runtime:

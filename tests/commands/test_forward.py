@@ -1,8 +1,10 @@
 """``forward``: a web page over there is on localhost here."""
 
+import contextlib
 import functools
 import http.server
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -16,9 +18,11 @@ import pytest
 
 from colabdev.commands.connect import connect
 from colabdev.commands.forward import Forwarding, parse_port
+from colabdev.commands.status import State, status
 from colabdev.errors import InputError
 from colabdev.remote.destination import parse_connect_string
 from tests.commands.conftest import Heard
+from tests.support.far import until
 from tests.support.link import end_link, linked
 from tests.support.runtime import StartedRuntime
 
@@ -104,6 +108,31 @@ def test_a_taken_port(machine: StartedRuntime, heard: Heard) -> None:
             Forwarding("colab", [str(port)], heard)
     assert "taken" in caught.value.message
     assert f":{port}" in caught.value.hint
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize("link", [True, False])
+def test_why_a_page_does_not_load(machine: StartedRuntime, heard: Heard, link: bool) -> None:
+    """A port where nothing listens is told from a server that forwards none."""
+    connect(machine.connect_string, "colab", heard)
+    closed, config = _free(), machine.home / ".colabdev" / "sshd" / "sshd_config"
+    with contextlib.ExitStack() as stack:
+        if link:
+            stack.enter_context(linked(parse_connect_string(machine.connect_string)))
+        for said in (f"Nothing listens on port {closed}", "forwards nothing"):
+            heard.warned.clear()
+            with (
+                Forwarding("colab", [f"{_free()}:{closed}"], heard) as forwarding,
+                pytest.raises(OSError, match=r"without response|reset"),
+            ):
+                urllib.request.urlopen(forwarding.ports[0].url)
+            [(text, hint)] = heard.warned
+            assert said in text
+            assert hint
+            config.write_text(config.read_text().replace("Forwarding yes", "Forwarding no"))
+            os.kill(machine.facts["sshd"][0], signal.SIGHUP)  # sshd reads it again
+            end_link()
+            until(lambda: status("colab")[0].state == State.UP)
 
 
 @pytest.mark.parametrize("word", ["", "x", "0", "65536", ":80", "80:", "1:2:3", "-1", "８０"])

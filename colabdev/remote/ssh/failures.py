@@ -56,6 +56,24 @@ def lost(destination: Destination) -> ConnectionLost:
     )
 
 
+def refused(
+    destination: Destination, port: int, error: ssh_exception.ChannelException
+) -> TransportError:
+    """Return the error of a *port* over there that the server gave no channel to."""
+    prohibited, unanswered = 1, 2  # RFC 4254 section 5.1
+    if error.code == prohibited:
+        return TransportError(
+            tr("The SSH server at {place} forwards nothing.", place=_place(destination)),
+            tr("Plain ssh and editors need that: set 'AllowTcpForwarding yes' in its sshd_config."),
+        )
+    if error.code == unanswered:
+        return TransportError(
+            tr("Nothing listens on port {port} over there.", port=port),
+            tr("Start there what shall, on 127.0.0.1."),
+        )
+    return FAILURES[type(error)].error(destination, error)
+
+
 def _no_server(error: BaseException | None, destination: Destination) -> HostUnreachable:
     while error is not None and not isinstance(error, TimeoutError):
         error = error.__context__

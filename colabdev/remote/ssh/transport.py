@@ -17,7 +17,7 @@ from colabdev.language import tr
 from colabdev.remote.destination import Destination, fingerprint
 from colabdev.remote.dial import KEEPALIVE, KEEPALIVES_UNANSWERED, TIMEOUT, dial, explained
 from colabdev.remote.ssh.client import Client
-from colabdev.remote.ssh.failures import FOREIGN, NEW_ADDRESS, lost, translated
+from colabdev.remote.ssh.failures import FOREIGN, NEW_ADDRESS, lost, refused, translated
 from colabdev.remote.ssh.pipeline import (
     AVAILABLE,
     Login,
@@ -149,10 +149,14 @@ class SSHTransport:
         """
         if self._login:
             self.channel(["true"]).close()  # the login's answer comes with a first command
+        place, here = ("127.0.0.1", port), ("127.0.0.1", 0)
         with translated(self._way.destination, self._client):
-            return self._client.open_channel(
-                "direct-tcpip", ("127.0.0.1", port), ("127.0.0.1", 0), timeout=self._way.timeout
-            )
+            try:
+                return self._client.open_channel(
+                    "direct-tcpip", place, here, timeout=self._way.timeout
+                )
+            except paramiko.ChannelException as error:
+                raise refused(self._way.destination, port, error) from error
 
     def is_alive(self) -> bool:
         """Tell whether the connection stands, as far as anybody knows."""
