@@ -11,6 +11,7 @@ from colabdev.commands.reporter import Reporter
 from colabdev.commands.typed import typed
 from colabdev.errors import (
     ColabdevError,
+    ConfigError,
     ConnectionLost,
     ProtocolError,
     RemoteFailure,
@@ -67,6 +68,7 @@ def attend(
     Raises:
         TransportError: the line stayed broken; the job goes on without us.
         ProtocolError: the far side's listener died; the job goes on without us.
+        ConfigError: what it tells cannot be recorded; the job goes on without us.
         RuntimeGone: the machine is another one by now, and the job is gone with the old one.
         RemoteFailure: (kind ``lost``) nobody can say how it ended.
     """
@@ -80,6 +82,9 @@ def attend(
             end = _listen(heard, attention, job, results, files)
     except (ConnectionLost, ProtocolError) as error:
         raise type(error)(error.message, way_back(line.runtime, job.id)) from error
+    except ConfigError as error:  # the results cannot be written any more
+        hint = f"{error.hint} {way_back(line.runtime, job.id)}"
+        raise ConfigError(error.message, hint) from error
     except RuntimeForgotten as error:
         hint = f"{error.hint} {way_back(line.runtime, job.id)}"
         raise RuntimeForgotten(error.message, hint) from error
