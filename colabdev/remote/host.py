@@ -128,7 +128,7 @@ def _facts(answer: dict[str, Any]) -> HostFacts:
     colab, uptime = bool(answer.get("colab", False)), _amount(answer.get("uptime"))
     jobs, visitors = jobs or [], visitors or []
     if not isinstance(jobs, list) or not isinstance(visitors, list):
-        raise TypeError("jobs or visitors")
+        raise TypeError(tr("jobs or visitors"))
     return HostFacts(
         hostname=_word(answer["hostname"]),
         boot_id=str(answer["boot_id"]),
