@@ -1,12 +1,15 @@
 """``colabdev completion``, and what may stand in the place of an argument."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
 
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, pass_console
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _ZSH_START = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -u; }\n"
 
@@ -44,6 +47,8 @@ def completion(console: Console, shell: str, install: bool) -> None:
 
 def completion_script(shell: str) -> str:
     """Return what *shell* is to read."""
+    from click.shell_completion import get_completion_class
+
     from colabdev.cli.main import cli
 
     kind = get_completion_class(shell)
@@ -58,8 +63,10 @@ def complete_alias(
     context: click.Context,  # noqa: ARG001 - click's signature
     parameter: click.Parameter,  # noqa: ARG001
     incomplete: str,
-) -> list[CompletionItem]:
+) -> "list[CompletionItem]":
     """Return the known runtimes that begin with *incomplete*."""
+    from click.shell_completion import CompletionItem
+
     from colabdev.errors import ColabdevError
     from colabdev.remote.runtime import HERE, Registry
 
@@ -74,8 +81,10 @@ def complete_job(
     context: click.Context,  # noqa: ARG001 - click's signature
     parameter: click.Parameter,  # noqa: ARG001
     incomplete: str,
-) -> list[CompletionItem]:
+) -> "list[CompletionItem]":
     """Return the jobs this computer has recorded; none is asked for over the network."""
+    from click.shell_completion import CompletionItem
+
     from colabdev.commands.results import list_runs
     from colabdev.errors import ColabdevError
 

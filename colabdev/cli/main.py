@@ -4,6 +4,7 @@ import itertools
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,10 +32,12 @@ from colabdev.cli import (
     uninstall,
 )
 from colabdev.cli.console import Console
-from colabdev.cli.log import Log
 from colabdev.cli.speech import Group, speak
 from colabdev.errors import ColabdevError
 from colabdev.language import LANGUAGES, choose, spoken, tr
+
+if TYPE_CHECKING:
+    from colabdev.cli.log import Log
 
 
 @click.group(
@@ -97,13 +100,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         click.Context.formatter_class = WideFormatter
         speak(cli)
-    console = Console(log=Log(paths.log_file(), arguments))
+    console = Console(log=_log(arguments))
     code = _run(arguments, console)
     console.end(code)
     if console.log and not {"-h", "--help", "--version"} & set(arguments):
         console.log.line(f"ended: {code}")
         console.log.close()
     sys.exit(code)
+
+
+def _log(arguments: Sequence[str]) -> "Log | None":
+    if arguments[:1] in (["-h"], ["--help"], ["--version"]):
+        return None  # nothing is done that could be told
+    from colabdev.cli.log import Log
+
+    return Log(paths.log_file(), arguments)
 
 
 def _language(arguments: Sequence[str]) -> str:
