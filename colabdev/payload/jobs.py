@@ -24,7 +24,6 @@ import select
 import shutil
 import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +31,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any  # requests and records are JSON: mappings of anything
 
+from colabdev.payload.detach import detached
 from colabdev.payload.marks import marked
 from colabdev.payload.pace import Pace
 from colabdev.payload.verdict import hear_verdict
@@ -338,24 +338,8 @@ def supervise(program: str, folder: str, control: int, request: dict[str, Any]) 
         Failure: it could not be started; the kind is the supervisor's own.
     """
     with open(os.path.join(folder, "supervisor.log"), "r+b") as log:
-        # -I and -S: nothing that the user put on Python's path can disturb the supervisor.
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", program, folder, str(control)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            cwd="/",
-            pass_fds=(control,),
-            start_new_session=True,
-        )
-        assert process.stdin, "opened with PIPE"
-        assert process.stdout, "opened with PIPE"
-        # The environment's values go through this pipe, never to the disk or into a list.
-        with contextlib.suppress(BrokenPipeError), process.stdin as stream:
-            stream.write(encode(request))
-        # Not communicate(): that waits for the supervisor's own end, which is the job's.
-        with process.stdout as stream:
-            verdict = stream.read()
+        # The environment's values stay in memory: never on the disk or in a list.
+        verdict = detached(program, [folder, control], encode(request), log.fileno(), control)
         if verdict != b"{}":
             log.seek(0)
             said = log.read().decode(errors="replace").splitlines() or ["it left no word"]

@@ -1,7 +1,7 @@
 """See one job through: run its command, record what it tells, end it when asked, note its end.
 
-``supervisor.py FOLDER CONTROL`` is started detached by ``jobs.py`` with the request on stdin and
-the job's FIFO open as descriptor CONTROL; it answers ``{}`` once the command runs, else an error
+``main(FOLDER, CONTROL)`` runs detached from ``jobs.py``, with the request on stdin and the job's
+FIFO open as descriptor CONTROL; it answers ``{}`` once the command runs, else an error
 record. The log is made of frames (a kind byte, four bytes of length, the body): ``t`` the time
 (seconds since 1970) from which on the next ones came, ``o`` stdout, ``e`` stderr, ``m`` a report
 row, ``a`` a file that was asked for and is complete, ``g`` how busy a GPU is, and at last ``x``,

@@ -1,6 +1,7 @@
 """Running a project's script as a job: what is sent, told, recorded, and how it can be left."""
 
 import contextlib
+import json
 import os
 import platform
 import signal
@@ -299,10 +300,9 @@ def test_a_lost_job_is_recorded_as_lost(project: Path, home: Path) -> None:
 
     def kill(event: Event) -> None:
         (folder,) = (home / ".colabdev" / "jobs").iterdir()
-        for process in psutil.process_iter(["cmdline"]):
-            if str(folder) in (process.info["cmdline"] or ()):
-                children.extend(process.children())
-                process.kill()
+        supervisor = psutil.Process(json.loads((folder / "state.json").read_text())["pid"])
+        children.extend(supervisor.children())
+        supervisor.kill()
 
     children: list[psutil.Process] = []
     target = script_target("act.py", ("measure", str(home / "never")))
