@@ -15,7 +15,7 @@ from colabdev.language import tr
 from colabdev.payload import replica as wire
 from colabdev.remote.transport import Transport
 from colabdev.remote.usage import METERED, this_month
-from colabdev.store import Document
+from colabdev.store import Document, held
 from colabdev.sync.archive import note_agreed, open_archive, state_dir
 from colabdev.sync.reconcile import Agreed
 from colabdev.sync.report import size_text
@@ -50,6 +50,7 @@ class Bringer:
         self._limit = limit
         self._month = None if anyway else _Month()
         self._record = Document(state_dir(project) / "pulled.json", version=1)
+        self._turn = state_dir(project) / "pull.lock"
         self._agreed: dict[str, Agreed] = {}  # not noted yet
 
     def bring(self, artifact: Artifact) -> Artifact:
@@ -59,7 +60,9 @@ class Bringer:
             NotBrought: it could not come, or not take its place.
         """
         try:
-            return self._bring(artifact)
+            # Of several who listen to the job one brings it, and once.
+            with held(self._turn, float("inf")):
+                return self._bring(artifact)
         except wire.Failure as error:
             raise NotBrought(tr("it did not arrive as it was sent")) from error
         except OSError as error:

@@ -1,6 +1,7 @@
 """A job's results are on the laptop while it runs, whole, and never over somebody's work."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -214,6 +215,33 @@ def test_a_detached_job_gives_its_results_to_who_comes_back(
     for _ in range(2):
         assert attach("left", Hearing(), on="here").code == 0
         assert (project / "a.csv").read_text() == "1\n"
+
+
+def test_two_who_listen_bring_each_file_once(project: Path, home: Path) -> None:
+    """Neither takes what the other brought for somebody's work; both say that it came."""
+    gate = home / "gate"
+    script = (
+        f"while [ ! -e '{gate}' ]; do sleep .02; done; for n in 1 2 3 4 5 6; do"
+        " head -c 3000000 /dev/urandom > r.new; mv r.new $((n % 3)).bin; sleep .6; done"
+    )
+    target = command_target(("sh", "-c", script), name="both")
+    run_target(target, Silent(), on="here", detach=True, options=RunOptions(pull=("*.bin",)))
+    reporters = [Hearing(), Hearing()]
+    threads = [
+        threading.Thread(target=attach, args=("both", reporter), kwargs={"on": "here"})
+        for reporter in reporters
+    ]
+    for thread in threads:
+        thread.start()
+    gate.touch()
+    for thread in threads:
+        thread.join()
+    for reporter in reporters:
+        assert reporter.warned == []
+        assert set(reporter.artifacts) == {"0.bin", "1.bin", "2.bin"}
+    for number in range(3):
+        name = f"{number}.bin"
+        assert (project / name).read_bytes() == (_there(project) / name).read_bytes()
 
 
 def test_the_project_may_name_its_results(project: Path) -> None:
