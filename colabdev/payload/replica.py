@@ -45,6 +45,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from colabdev.payload.digests import MEMORY, Digests
 from colabdev.payload.folders import (
     FULL,
     STATE,
@@ -115,10 +116,12 @@ __all__ = [
     "MAX_FRAME",
     "MAX_JSON",
     "MAX_PATH",
+    "MEMORY",
     "NEVER",
     "SPAN",
     "STATE",
     "TRIES",
+    "Digests",
     "Failure",
     "Folder",
     "Frame",
@@ -223,6 +226,7 @@ def _serve(source: _Source, sink: BinaryIO, request: _Request) -> None:
         while _receive(source)[0] != b".":
             pass  # it was meant for another tree than there is
     unpacker = Unpacker()
+    digests = Digests(root)
     with contextlib.ExitStack() as opened:
         stage = None
         kind = b""
@@ -230,7 +234,8 @@ def _serve(source: _Source, sink: BinaryIO, request: _Request) -> None:
             kind, body = _receive(source)
             if kind == b"d":
                 asked = [path for path in unpack_json(body) if path in files]
-                _send(sink, b"D", pack_json({path: digest_of(root, files[path]) for path in asked}))
+                _send(sink, b"D", pack_json(digests.of(files[path] for path in asked)))
+                digests.save()
             elif kind == b"g":
                 wanted = [one for one in unpack_json(body) if one[0] in files]
                 left: list[list[str]] = []

@@ -107,11 +107,9 @@ class LocalReplica:
         return Snapshot(self._entries, skipped, time.time_ns())
 
     def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
-        found = {}
-        for path in paths:
-            digest = wire.digest_of(self._root, to_row(path, self._entries[path]))
-            if digest is not None:
-                found[path] = digest
+        digests = wire.Digests(self._root)
+        found = digests.of(to_row(path, self._entries[path]) for path in paths)
+        digests.save()
         return found
 
     def contents(
