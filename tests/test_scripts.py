@@ -64,3 +64,10 @@ def test_the_page_of_failures_is_in_step() -> None:
     page = runpy.run_path(str(SCRIPTS / "troubleshooting"))["page"]()
     assert (SCRIPTS.parent / "docs" / "troubleshooting.md").read_text(encoding="utf-8") == page
     assert "ERR_NGROK_8013" in page
+
+
+def test_the_page_of_results_is_in_step() -> None:
+    """docs/json.md says of each result what its type says (else: scripts/schema)."""
+    page = runpy.run_path(str(SCRIPTS / "schema.py"))["page"]()
+    assert (SCRIPTS.parent / "docs" / "json.md").read_text(encoding="utf-8") == page
+    assert '"sync": {"anyOf"' in page

@@ -5,12 +5,15 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any  # a JSON schema
 
 import jsonschema
 import pytest
 
 from tests.support.cli import colabdev, json_lines
+from tests.support.runtime import start_runtime
 
 PAGE = Path(__file__).parents[2] / "docs" / "json.md"
 # Commands whose standard output belongs to something else: a terminal, ssh's own bytes, a play.
@@ -20,7 +23,15 @@ NOT_OURS = {"shell", "proxy", "demo"}
 WHOLE = (
     ("run", "--on", "here", "--", "sh", "-c", "echo out; echo err >&2; printf '\\377'"),
     ("run", "--on", "here", "reports.py"),
+    ("jobs", "--on", "here"),
+    ("attach", "--on", "here", "last"),
+    ("wait", "--on", "here", "last"),
+    ("cancel", "--on", "here", "last"),
+    ("logs", "--on", "here", "last"),
+    ("jobs", "prune", "--on", "here", "--older-than", "0s"),
+    ("doctor",),
     ("status",),
+    ("status", "--on", "here"),
     ("runtimes",),
     ("results", "list"),
     ("results", "show", "last"),
@@ -28,9 +39,23 @@ WHOLE = (
     ("config", "set", "pull_limit", "1GB"),
     ("config", "unset", "pull_limit"),
     ("exercises", "list"),
+    ("exercises", "show", "tiny-autograd"),
+    ("exercises",),
+    ("exercises", "start", "course"),
+    ("exercises", "show"),
+    ("exercises",),
+    ("exercises", "next"),
+    ("exercises", "hint"),
+    ("exercises", "solution", "--show"),
+    ("exercises", "reset", "tiny-autograd", "--yes"),
+    ("exercises", "results", "tiny-autograd"),
+    ("new", "hello"),
+    ("init", "."),
     ("completion", "bash"),
     ("cell", "--tunnel", "none"),
     ("sync", "--on", "here", "--dry-run"),
+    ("push", "--on", "here", "--dry-run", "reports.py"),
+    ("pull", "--on", "here", "--dry-run", "*.py"),
     ("uninstall", "--yes"),
 )
 
@@ -41,22 +66,69 @@ def _schema() -> object:
     return json.loads(found[1])
 
 
-def _check(done: subprocess.CompletedProcess[bytes]) -> list[str]:
+def _results() -> dict[str, Any]:
+    """Return the schema of what each command's result is."""
+    found = re.search(r"```json results\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return dict(json.loads(found[1]))
+
+
+def _check(words: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> list[str]:
+    """Hold each line of the command *words* to the page; return the types of the lines."""
     lines = json_lines(done)
+    results = _results()
+    name = max((known for known in results["properties"] if _begins(words, known.split())), key=len)
     for line in lines:
         jsonschema.validate(line, _schema())
+        if line["type"] == "result":
+            schema = {**results["properties"][name], "$defs": results["$defs"]}
+            jsonschema.validate(line["data"], schema)
     assert lines[-1]["type"] == "end"
     assert lines[-1]["exit_code"] == done.returncode
     return [line["type"] for line in lines]
 
 
+def _begins(words: Sequence[str], known: list[str]) -> bool:
+    return list(words[: len(known)]) == known
+
+
+def test_the_result_of_every_command_is_on_the_page() -> None:
+    """Each command is there, and nothing else but the groups that give a result themselves."""
+    groups = {"exercises", "jobs", "runtimes"}
+    assert _results()["properties"].keys() == groups | {" ".join(words) for words in _commands()}
+
+
+@pytest.mark.sshd
+def test_a_machine_and_what_is_said_of_it(folder: Path, home: Path) -> None:
+    """From connect to disconnect, what is told of a real machine is what the page says."""
+    (folder / "one.txt").write_text("1")
+    with start_runtime(home / "vm") as runtime:
+        for words in (
+            ("connect", runtime.connect_string),
+            ("status",),
+            ("runtimes",),
+            ("sync",),
+            ("run", "cat", "one.txt"),
+            ("jobs",),
+            ("code", "--no-settings"),
+            ("runtimes", "rename", "colab", "other"),
+            ("disconnect",),
+        ):
+            asked = ("run", "--json", "--", *words[1:]) if words[0] == "run" else (*words, "--json")
+            done = colabdev(*asked, cwd=folder)
+            types = _check(words, done)
+            assert "error" not in types, (words, done.stderr)
+
+
 def _commands() -> list[list[str]]:
     code = (
+        "import click\n"
         "from colabdev.cli.main import cli\n"
         "def walk(command, path):\n"
-        "    inner = getattr(command, 'commands', {})\n"
-        "    if not inner: print(*path)\n"
-        "    for name, one in inner.items(): walk(one, [*path, name])\n"
+        "    if not isinstance(command, click.Group): return print(*path)\n"
+        "    context = click.Context(command)\n"
+        "    for name in command.list_commands(context):\n"
+        "        walk(command.get_command(context, name), [*path, name])\n"
         "walk(cli, [])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -99,9 +171,11 @@ def test_commands_that_run_whole_hold_to_the_schema(folder: Path) -> None:
     seen: set[str] = set()
     for words in WHOLE:
         split = words.index("--") if "--" in words else len(words)
-        done = colabdev(words[0], *words[1:split], "--json", *words[split:], cwd=folder, env=env)
+        at = folder / "course" if words[0] == "exercises" else folder
+        at = at if at.exists() else folder
+        done = colabdev(words[0], *words[1:split], "--json", *words[split:], cwd=at, env=env)
         if words[0] == "run" and words[-1] == "reports.py":
             done = colabdev("run", "--on", "here", "--json", "reports.py", cwd=folder, env=env)
-        seen.update(_check(done))
+        seen.update(_check(words, done))
         assert done.returncode == 0, (words, done.stderr)
     assert {"output", "metric", "exited", "result", "message", "end"} <= seen
