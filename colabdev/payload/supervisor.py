@@ -9,6 +9,7 @@ the exit.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import selectors
@@ -29,6 +30,7 @@ from colabdev.payload.records import encode, frame
 MAX_BODY = 64 * 1024
 MAX_NOTE = 8 * 1024
 CHUNK = 256 * 1024
+ROOM = 1024 * 1024  # bytes that a pipe of the command's output holds
 TICK = 0.02  # seconds between looks at what no descriptor announces: the report, the exit
 LINGER = 0.5  # seconds that a background process may hold the output after the command's end
 MAX_AFTERWARDS = 4 * 1024 * 1024  # bytes taken after the end: more than two pipes can hold
@@ -109,7 +111,7 @@ def spawn(request: dict[str, Any], report: str) -> "subprocess.Popen[bytes]":
         command[0] = environment.get("COLABDEV_PYTHON") or sys.executable
     folder = os.path.expanduser(request["cwd"])
     try:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             command,
             cwd=folder,
             env=environment,
@@ -118,6 +120,8 @@ def spawn(request: dict[str, Any], report: str) -> "subprocess.Popen[bytes]":
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        widen(child)
+        return child
     except OSError as error:
         if error.filename == folder:
             message = f"The folder {folder} cannot be entered on the far side: {error.strerror}."
@@ -127,6 +131,13 @@ def spawn(request: dict[str, Any], report: str) -> "subprocess.Popen[bytes]":
         raise Failure("command", message, hint) from error
     except ValueError as error:
         raise Failure("request", f"The command cannot be passed on: {error}.") from error
+
+
+def widen(child: "subprocess.Popen[bytes]") -> None:
+    """Let a flood of output go on while what came of it before is gathered."""
+    for stream in filter(None, (child.stdout, child.stderr)):
+        with contextlib.suppress(AttributeError, OSError):  # not Linux; or too many of a user's
+            fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
 
 
 def let_go() -> None:
