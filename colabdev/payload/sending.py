@@ -65,7 +65,7 @@ class Sending:
         self._root = root
         self._sent = sent
         self._left = left
-        self._most = FIRST  # bytes in a batch; the first are small, for what is to begin with them
+        self._most = FIRST  # bytes in a frame; the first are small, for what is to begin with them
 
     def frames(self, wanted: Iterable[Wanted]) -> Iterator[Frame]:
         """Yield the frames of all that is *wanted*: small files in batches, others one by one."""
@@ -143,7 +143,9 @@ class Sending:
                     if same:
                         known += len(block)
                     else:
-                        yield b"c", block
+                        for start in range(0, len(block), self._most):
+                            yield b"c", block[start : start + self._most]
+                        self._most = min(2 * self._most, CHUNK)
                     at += len(block)
                 if known:
                     yield b"k", SPAN.pack(at - known, known)

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO  # JSON is anything until it has been checked
 
 from colabdev.payload.folders import (
@@ -240,10 +240,11 @@ class Stage:
             stream.seek(start + size)
             return
         self._base.seek(start)
-        while size and (chunk := self._base.read(min(CHUNK, size))):
-            stream.write(chunk)
-            coming.digest.update(chunk)
-            size -= len(chunk)
+        with _beside(coming.digest) as update:
+            while size and (chunk := self._base.read(min(4 * CHUNK, size))):
+                update(chunk)
+                stream.write(chunk)
+                size -= len(chunk)
         if size:
             self._lost.append(path)
             stream.seek(size, os.SEEK_CUR)
@@ -378,6 +379,27 @@ class Stage:
 
 _CHANGED = "it was changed during the sync"
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
+
+
+@contextlib.contextmanager
+def _beside(digest: Any) -> Iterator[Callable[[bytes], None]]:
+    """Lend what updates *digest* in a thread of its own; all of it has been done in the end."""
+    import queue
+    import threading  # both for large files alone
+
+    chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def work() -> None:
+        while chunk := chunks.get():
+            digest.update(chunk)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield chunks.put
+    finally:
+        chunks.put(b"")
+        thread.join()
 
 
 def _all_below(new: _New, state: str, reason: str) -> Iterator[list[Any]]:

@@ -54,8 +54,8 @@ def sync(
     Nothing is overwritten or deleted on either side but what both agreed on last. *progress*
     hears bytes done and in all, *wait* is in seconds (for another sync of the same project),
     *now* in nanoseconds since 1970. A *transport* that is still being opened may be given as what
-    waits for it: the project is looked at first. *along* is asked for with the first question,
-    where that may be all there is to this sync.
+    waits for it: the project is looked at first, and what is to be sent is begun. *along* is asked
+    for with the first question, where that may be all there is to this sync.
 
     Raises:
         InputError: *project* is no folder to sync.
@@ -67,8 +67,7 @@ def sync(
     with open_archive(root, peer, remote_root, wait=wait) as archive:
         sync_ = _Sync(root, archive, options or Options(), progress, now)
         push = sync_.guess()
-        opened = transport() if callable(transport) else transport
-        with RemoteReplica(opened, remote_root, archive.listing) as there:
+        with RemoteReplica(transport, remote_root, archive.listing) as there:
             sync_.look(there, push, along)
             sync_.decide(there)
             if not sync_.is_dry:

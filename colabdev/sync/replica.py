@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import hashlib
+import itertools
 import os
 import time
 from collections import Counter
@@ -137,7 +138,7 @@ class LocalReplica:
 
 
 class RemoteReplica:
-    """The tree at *root* (absolute) on the machine that *transport* reaches.
+    """The tree at *root* (absolute) on the machine that *transport* reaches, or will have reached.
 
     What it held when it was last seen, *known*, is not listed again if it is still the same.
     Whatever comes from there is checked before it is believed; a foreign or broken far side ends
@@ -145,7 +146,10 @@ class RemoteReplica:
     """
 
     def __init__(
-        self, transport: Transport, root: str, known: Mapping[str, Entry] | None = None
+        self,
+        transport: Transport | Callable[[], Transport],
+        root: str,
+        known: Mapping[str, Entry] | None = None,
     ) -> None:
         self._transport = transport
         self._root = root
@@ -176,7 +180,8 @@ class RemoteReplica:
         if self._known:
             rows = (to_row(path, entry) for path, entry in self._known.items())
             known = wire.digest_of_rows(rows)
-        is_all = self._ask(rules, known, pushed, verdict)
+        rest = self._ask(rules, known, pushed, verdict)
+        is_all = rest is None
         asked(is_all)
         self._conversation.greet()
         problems: list[Left] = []
@@ -192,17 +197,17 @@ class RemoteReplica:
             snapshot = Snapshot(entries, tuple(problems), int(end["now"]))
             self.same = same and not problems
         if pushed is not None and same and not problems:
-            self.took = self._send(() if is_all else pushed, is_ended=is_all)
+            self.took = self._send(rest or (), is_ended=is_all)
         elif not is_all:
             self._conversation.send(b".", b"")
         return snapshot
 
     def _ask(
         self, rules: wire.Rules, known: str, pushed: Iterator[Frame] | None, verdict: str
-    ) -> bool:
+    ) -> Iterable[Frame] | None:
         """Start the far program; what fits travels with it, and saves a round trip.
 
-        Return whether all that is *pushed* went along.
+        Return what is left of what is *pushed*, None if all of it went along.
         """
         request = {
             "root": self._root,
@@ -213,22 +218,25 @@ class RemoteReplica:
             "verdict": verdict,
         }
         whole = pack(b"q", wire.pack_json(request))
+        rest: Iterable[Frame] | None = None
         if pushed is not None:
             for piece in pushed:
-                whole += pack(*piece)
-                if len(whole) > MAX_PUSH:
-                    pushed = None
+                if len(whole) + len(piece[1]) > MAX_PUSH:
+                    rest = itertools.chain((piece,), pushed)
                     break
+                whole += pack(*piece)
             else:
                 whole += pack(b".", b"")
         first = base64.b64encode(whole).decode()
         arguments = [first] if len(first) <= _IN_ARGUMENT else []
-        self._process = self._transport.start(program("replica", *arguments))
+        # A connection that is still being opened is waited for here, when all is ready.
+        transport = self._transport() if callable(self._transport) else self._transport
+        self._process = transport.start(program("replica", *arguments))
         self._opened = Conversation(self._process, "replica")
         if not arguments:
             with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
                 self._process.write(whole)
-        return pushed is not None or not request["push"]
+        return rest
 
     def _rows(self, problems: list[Left], end: dict[str, Any]) -> Iterator[Any]:
         count = size = 0
