@@ -165,6 +165,33 @@ def test_no_dial_makes_a_runtime(google: Google, heard: Heard, links: None) -> N
     assert google.sessions() == {}
 
 
+def test_a_runtime_that_ends_under_a_job(
+    google: Google, heard: Heard, folder: Path, links: None
+) -> None:
+    """The job is told to be lost, what had come stays, and nothing is made in its place."""
+    connect_colab("train", "colab", heard)
+    (folder / "pyproject.toml").touch()
+    (folder / "script.py").write_text(
+        "import pathlib, time\n"
+        "print('before', flush=True)\n"
+        f"while not pathlib.Path({str(folder / 'over')!r}).exists(): time.sleep(0.05)\n"
+    )
+    words = [sys.executable, "-m", "colabdev", "run", "script.py"]
+    with subprocess.Popen(
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline() == "before\n"
+        google.set(sessions={})
+        os.kill(int(google.calls("bridge")[-1][1]), signal.SIGKILL)
+        _, said = job.communicate(timeout=60)
+    assert job.returncode == 69
+    assert "The runtime train has ended" in said
+    (folder / "over").touch()
+    assert google.sessions() == {}
+    assert b"lost" in colabdev("results", "list").stdout
+
+
 def test_an_answer_that_is_not_understood_dials_nothing(google: Google, heard: Heard) -> None:
     """A CLI that says something else than yes is not trusted with a dial that could cost."""
     google.set(sessions={"train": "T4"}, answers={"status": "Sessions have moved"})
