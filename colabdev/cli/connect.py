@@ -62,6 +62,7 @@ def connect(
     """
     from colabdev.commands.connect import connect as connect_to
     from colabdev.language import tr
+    from colabdev.remote.destination import named_in
 
     if ((connect_string or not direct) and host_key) or (connect_string and direct):
         raise click.UsageError(tr("--direct and --host-key stand in for a connect string."))
@@ -85,6 +86,7 @@ def connect(
     else:
         if connect_string is None:
             connect_string, alias = _looked_for(console, alias)
+        alias = alias or named_in(connect_string)
         alias = alias or "colab"
         connection = connect_to(connect_string, alias, console, identity=own, stable=stable)
     card = connection.facts.gpu
@@ -147,7 +149,7 @@ def _pasted(console: Console) -> str:
     from colabdev.cli.clipboard import paste
     from colabdev.errors import BadConnectString
     from colabdev.language import tr
-    from colabdev.remote.destination import fingerprint, parse_connect_string
+    from colabdev.remote.destination import fingerprint, named_in, parse_connect_string
 
     text = paste()
     try:
@@ -162,9 +164,19 @@ def _pasted(console: Console) -> str:
                 fingerprint=fingerprint(there.host_key),
             )
         )
+        if name := named_in(text):
+            console.done(tr("It is to be called {name}.", name=name))
         if click.confirm(tr("Connect there?"), default=False, err=True):
             return text
-    return str(click.prompt(tr("The line that the cell printed"), err=True))
+
+    def checked(line: str) -> str:
+        try:
+            parse_connect_string(line)
+        except BadConnectString as error:
+            raise click.UsageError(error.message) from error
+        return line
+
+    return str(click.prompt(tr("The line that the cell printed"), value_proc=checked, err=True))
 
 
 @click.command()

@@ -25,7 +25,10 @@ _RELAY_FIELDS = ("relay", "relaykey")
 _MAX_LENGTH = 8192
 
 # What `colabdev connect '...'` may look like when the whole printed line was copied.
-_LINE = re.compile(r"(?:colabdev\s+connect\s+)?(?P<quote>['\"]?)(?P<token>\S+)(?P=quote)")
+_LINE = re.compile(
+    r"(?:colabdev\s+connect\s+)?(?P<quote>['\"]?)(?P<token>\S+)(?P=quote)"
+    r"(?:\s+--name\s+(?P<name>[A-Za-z0-9._-]+))?"
+)
 _SHAPE = re.compile(
     r"colabdev://(?P<user>[^@/?#]*)@(?P<host>\[[^]@/?#]*\]|[^:@/?#\[\]]*):(?P<port>[^@/?#:]*)"
     r"\?(?P<query>[^?#]*)"
@@ -151,6 +154,12 @@ def check_host_key(text: str) -> str:
         BadConnectString: it is not.
     """
     return _host_key(text)
+
+
+def named_in(text: str) -> str:
+    """Return the name after ``--name`` in a whole line that a cell printed, ``""`` for none."""
+    line = _LINE.fullmatch(text.strip())
+    return (line["name"] or "") if line else ""
 
 
 def parse_place(text: str) -> tuple[str, str, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol  # a paramiko channel comes without types
 
 from colabdev import paths
-from colabdev.errors import HostKeyMismatch, HostUnreachable
+from colabdev.errors import ConnectionLost, HostKeyMismatch, HostUnreachable
 from colabdev.remote.link.client import ask
 from colabdev.remote.runtime import Runtime
 from colabdev.settings import setting
@@ -55,15 +55,20 @@ def open_tunnel(runtime: Runtime, port: int) -> Tunnel:
         OSError: nothing answers at its address.
         TransportError: nothing listens there, or the machine cannot be reached.
     """
-    try:
-        return _opened(runtime, port)
-    except (HostUnreachable, HostKeyMismatch, OSError):
-        from colabdev.remote.discovery import follow  # urllib: only where something has moved
+    for last in (False, False, True):
+        try:
+            return _opened(runtime, port)
+        except ConnectionLost:  # in this very moment, and nothing was done there
+            if last:
+                raise
+        except (HostUnreachable, HostKeyMismatch, OSError):
+            from colabdev.remote.discovery import follow  # urllib: only where something has moved
 
-        moved = follow(runtime)
-        if moved is None:
-            raise
-        return _opened(moved, port)
+            moved = None if last else follow(runtime)
+            if moved is None:
+                raise
+            runtime = moved
+    raise AssertionError("the last one returns or raises")
 
 
 def _opened(runtime: Runtime, port: int) -> Tunnel:

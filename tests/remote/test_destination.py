@@ -17,6 +17,7 @@ from colabdev.remote.destination import (
     Destination,
     Relay,
     fingerprint,
+    named_in,
     parse_connect_string,
 )
 from tests.remote.keys import fresh_ecdsa, fresh_ed25519
@@ -68,6 +69,9 @@ def test_round_trip(connect_string: ConnectString) -> None:
     assert parse_connect_string(text) == connect_string
     assert parse_connect_string(f"  colabdev connect '{text}'\n") == connect_string
     assert parse_connect_string(f'"{text}"') == connect_string
+    line = f"colabdev connect '{text}' --name gpu-2"
+    assert (parse_connect_string(line), named_in(line)) == (connect_string, "gpu-2")
+    assert named_in(text) == ""
 
 
 @settings(deadline=None)
