@@ -1,9 +1,11 @@
 # @title colabdev: lets your laptop in over SSH (Colab allows that only with compute units)
 # Starts a private SSH server that lets in the laptops whose public keys are below and nobody else,
 # opens a tunnel to it, and prints the line to run on the laptop. colabdev_stop() ends it all.
-# Google's terms: an account without compute units may not use SSH on Colab; a session that does
-# may be ended.
-# Keep this cell to itself: its text runs once more in the background, to hold the tunnel open.
+# Google's terms: without compute units no SSH on Colab; a session that has it may be ended.
+# The text of this cell runs once more in the background, to hold server and tunnel.
+# @markdown NAME: what this runtime is called.
 NAME = "colab"  # @param {type:"string"}
+# @markdown WORKSPACE_ROOT: where projects go; empty is /content.
 WORKSPACE_ROOT = ""  # @param {type:"string"}
+# @markdown KEEP_OPEN: stay, and show a status line.
 KEEP_OPEN = False  # @param {type:"boolean"}

@@ -8,7 +8,7 @@ import click
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, pass_console
 from colabdev.errors import InputError
-from colabdev.language import tr
+from colabdev.language import LANGUAGES, spoken, tr
 
 if TYPE_CHECKING:  # what it imports is only loaded once it is needed
     from colabdev.remote.destination import Relay
@@ -46,6 +46,11 @@ if TYPE_CHECKING:  # what it imports is only loaded once it is needed
     type=click.Path(dir_okay=False),
     help="Write a notebook with the cell to this file (.ipynb).",
 )
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    help="The language of messages and help. Default: the system's.",
+)
 @json_option
 @pass_console
 def cell(
@@ -61,6 +66,7 @@ def cell(
     release_when_idle: int,
     to_clipboard: bool,
     notebook: str | None,
+    lang: str | None,
 ) -> None:
     """Print the cell that opens a Colab runtime to this laptop.
 
@@ -89,9 +95,10 @@ def cell(
         address=address,
         release_when_idle=release_when_idle,
         relay=_relay(relay, relay_key) if relay else None,
+        lang=lang or spoken(),
     )
     if notebook is not None:
-        commands.write_notebook(Path(notebook), text)
+        commands.write_notebook(Path(notebook), text, lang or spoken())
         console.done(
             tr(
                 "Wrote {notebook}. Open it in Colab (File > Upload notebook) and run it.",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colabdev import texts
+from colabdev.commands.cell_words import catalogue, in_language
 from colabdev.commands.relay import relay_port
 from colabdev.errors import InputError
 from colabdev.language import mark, tr
@@ -18,7 +19,7 @@ from colabdev.store import write_atomic
 
 
 @dataclass(frozen=True, slots=True)
-class _Road:
+class Road:
     """What a tunnel puts into the cell: *pieces* of ``payload/cell``, and the *call* that opens."""
 
     pieces: tuple[str, ...]
@@ -28,30 +29,31 @@ class _Road:
 
 
 # A local runtime may stand on macOS; what has a tunnel stands on Linux.
-_ROADS = {
-    "ngrok": _Road(
+ROADS = {
+    "ngrok": Road(
         ("core", "secret", "install", "refusals", "ngrok", "linux"),
         "Ngrok(ADDRESS)",
         ("ADDRESS",),
         "ngrok: TCP needs an account with a payment card on file, which is not charged.",
     ),
-    "cloudflared": _Road(
+    "cloudflared": Road(
         ("core", "install", "cloudflared", "linux"),
         "Cloudflared()",
         note="Cloudflare: a quick tunnel, with no account; the laptop needs cloudflared as well.",
     ),
-    "relay": _Road(
+    "relay": Road(
         ("core", "secret", "relay", "linux"),
         "Relay(RELAY, RELAY_KEY, int(RELAY_PORT))",
         ("RELAY", "RELAY_KEY", "RELAY_PORT"),
     ),
-    "none": _Road(("core", "here", "anywhere"), "Here()"),
+    "none": Road(("core", "here", "anywhere"), "Here()"),
 }
-TUNNELS = tuple(_ROADS)
+TUNNELS = tuple(ROADS)
 
 _PUBLIC_KEY = re.compile(
     r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/=]+( .*)?"
 )
+_NO_KEY = "ssh-ed25519 AAAA"
 _PUB = mark("Give a file as ssh-keygen or 'colabdev cell' makes it: id_ed25519.pub.")
 _ADDRESS = re.compile(r"[a-z0-9]([a-z0-9.-]{0,200}[a-z0-9])?:[1-9][0-9]{0,4}")
 
@@ -67,18 +69,20 @@ def render_cell(
     address: str = "",
     relay: Relay | None = None,
     release_when_idle: int = 0,
+    lang: str = "en",
 ) -> str:
     """Return the cell that opens a machine to the holder of *public_key*, one OpenSSH line.
 
     *more_keys* let in further laptops. *root* is the workspace there, empty for the machine's
     usual one. *address* is a TCP address reserved at ngrok, ``host:port``; *relay* is a server of
-    the user's own, for the tunnel of that name. Only what the chosen *tunnel* needs is in the text.
-    Equal arguments give equal text.
+    the user's own, for the tunnel of that name. Only what the chosen *tunnel* needs is in the text,
+    which speaks *lang* (of `language.LANGUAGES`) to whoever runs it. Equal arguments give equal
+    text.
 
     Raises:
         InputError: an argument cannot be what it should be.
     """
-    if tunnel not in _ROADS:
+    if tunnel not in ROADS:
         raise InputError(
             tr("There is no tunnel {tunnel!a}.", tunnel=tunnel),
             tr("Known are: {TUNNELS}.", TUNNELS=", ".join(TUNNELS)),
@@ -105,7 +109,7 @@ def render_cell(
             tr("Say: colabdev cell --relay USER@HOST:PORT"),
         )
     check_alias(name)
-    road = _ROADS[tunnel]
+    road = ROADS[tunnel]
     if release_when_idle and (tunnel == "none" or not 1 <= release_when_idle <= 720):
         raise InputError(
             tr("A VM is released after 1 to 720 idle minutes, and only behind a tunnel."),
@@ -120,16 +124,15 @@ def render_cell(
     if relay is not None:
         port = str(relay_port(public_key, name))
         chosen |= {"RELAY": str(relay), "RELAY_KEY": relay.host_key, "RELAY_PORT": port}
-    head = texts.template("cell.py")
-    head = head.replace(
-        "# Keep this", f"# {road.note}\n# Keep this" if road.note else "# Keep this"
-    )
+    head = _template("cell.py", lang)
+    for note in (road.note,) if road.note else ():
+        head = head.replace("# @markdown", f"# {catalogue(lang).get(note, note)}\n# @markdown", 1)
     head += "".join(f'{field} = ""  # @param {{type:"string"}}\n' for field in road.fields)
     for field, value in chosen.items():
         head = _filled_in(head, field, str(value) if isinstance(value, bool) else _literal(value))
     listed = "".join(f"    {_literal(key)},\n" for key in keys)
     return (
-        f"{head}PUBLIC_KEYS = [\n{listed}]\n\n{_joined(pieces)}\n"
+        f"{head}PUBLIC_KEYS = [\n{listed}]\n\n{_joined(pieces, lang)}\n"
         f'if __name__ == "__main__":\n'
         f"    _way = {call}\n"
         f"    colabdev_cell(_way, PUBLIC_KEYS, NAME, WORKSPACE_ROOT, KEEP_OPEN)\n"
@@ -156,12 +159,17 @@ def read_public_key(path: Path) -> str:
     return lines[0]
 
 
-def _joined(pieces: Iterable[str]) -> str:
+def _template(name: str, lang: str) -> str:
+    stem, _, suffix = name.partition(".")
+    return texts.template(name if lang == "en" else f"{stem}.{lang}.{suffix}")
+
+
+def _joined(pieces: Iterable[str], lang: str) -> str:
     """Return the *pieces* as one program: their imports first, each once, then their bodies."""
     imports: dict[str, set[str]] = {}  # names by module; a module itself has none
     bodies = []
     for piece in pieces:
-        text = texts.payload(f"cell/{piece}")
+        text = in_language(texts.payload(f"cell/{piece}"), lang)
         lines = text.splitlines()
         first, *rest = ast.parse(text).body  # the docstring of the module, which stays behind
         last = first.end_lineno or 0
@@ -183,13 +191,13 @@ def _joined(pieces: Iterable[str]) -> str:
     return "\n".join([*heads, "", *bodies])
 
 
-def render_notebook(cell_text: str) -> str:
-    """Return a notebook (.ipynb, format 4.5) with *cell_text* and what belongs around it."""
+def render_notebook(cell_text: str, lang: str = "en") -> str:
+    """Return a notebook (.ipynb, format 4.5) with *cell_text* and, in *lang*, what is around it."""
     cells = [
-        _cell("markdown", "about", texts.template("notebook.md")),
-        _cell("code", "gpu", texts.template("notebook_gpu.py")),
+        _cell("markdown", "about", _template("notebook.md", lang)),
+        _cell("code", "gpu", _template("notebook_gpu.py", lang)),
         _cell("code", "colabdev", cell_text),
-        _cell("code", "exercise", texts.template("notebook_exercise.py")),
+        _cell("code", "exercise", _template("notebook_exercise.py", lang)),
     ]
     notebook = {
         "nbformat": 4,
@@ -205,13 +213,25 @@ def render_notebook(cell_text: str) -> str:
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
-def write_notebook(path: Path, cell_text: str) -> None:
+def write_notebook(path: Path, cell_text: str, lang: str = "en") -> None:
     """Write `render_notebook` to *path*.
 
     Raises:
         ConfigError: it cannot be written there.
     """
-    write_atomic(path, render_notebook(cell_text).encode(), mode=0o644)
+    write_atomic(path, render_notebook(cell_text, lang).encode(), mode=0o644)
+
+
+def template_notebook() -> str:
+    """Return the notebook that knows no laptop yet: its form asks for the public key."""
+    cell = render_cell(_NO_KEY)
+    for old, new in (
+        (f'PUBLIC_KEYS = [\n    "{_NO_KEY}",\n]\n', texts.template("notebook_key.py")),
+        ("    _way = ", texts.template("notebook_check.txt") + "    _way = "),
+    ):
+        assert cell.count(old) == 1, old
+        cell = cell.replace(old, new)
+    return render_notebook(cell)
 
 
 def _cell(kind: str, name: str, source: str) -> dict[str, object]:

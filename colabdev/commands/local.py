@@ -16,7 +16,7 @@ from colabdev.commands.reporter import Reporter, Silent
 from colabdev.errors import ColabdevError, InputError, RemoteError, TransportError
 from colabdev.jobs import client
 from colabdev.jobs.job import Job
-from colabdev.language import tr
+from colabdev.language import spoken, tr
 from colabdev.remote.destination import ConnectString, parse_connect_string
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime, check_alias
@@ -40,7 +40,13 @@ def up_local(reporter: Reporter, *, name: str = "local", python: str | None = No
     """
     with _home(name) as home:
         private_dir(home)
-        text = render_cell(ensure_key(), tunnel="none", name=name, root=str(home / "content"))
+        text = render_cell(
+            ensure_key(),
+            tunnel="none",
+            name=name,
+            root=str(home / "content"),
+            lang=spoken(),
+        )
         write_atomic(home / "cell.py", text.encode())
         with reporter.step(tr("Starting a private SSH server on this machine")):
             printed = _run_cell(home, python or sys.executable)

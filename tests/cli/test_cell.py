@@ -76,3 +76,17 @@ def test_the_cell_is_json_too() -> None:
     """With --json the text is the result's data."""
     lines = json_lines(colabdev("cell", "--tunnel", "none", "--json"))
     assert lines[0]["data"]["cell"].encode() == colabdev("cell", "--tunnel", "none").stdout
+
+
+def test_the_cell_speaks_the_users_language() -> None:
+    """LANG, or --lang before or after the command, choose Korean; --lang en takes it back."""
+    names = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    clean = {name: value for name, value in os.environ.items() if name not in names}
+    clean["PYTHONUTF8"] = "1"
+    korean = {**clean, "LANG": "ko_KR.UTF-8"}
+    english = colabdev("cell", env=clean).stdout
+    spoken = colabdev("cell", env=korean).stdout
+    assert "# @title colabdev: 노트북 컴퓨터에서".encode() in spoken
+    assert colabdev("cell", "--lang", "ko", env=clean).stdout == spoken
+    assert colabdev("--lang", "ko", "cell", env=clean).stdout == spoken
+    assert colabdev("cell", "--lang", "en", env=korean).stdout == english

@@ -12,7 +12,16 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from colabdev.commands.cell import TUNNELS, render_cell, render_notebook, write_notebook
+from colabdev import texts
+from colabdev.commands.cell import (
+    ROADS,
+    TUNNELS,
+    render_cell,
+    render_notebook,
+    template_notebook,
+    write_notebook,
+)
+from colabdev.commands.cell_words import catalogue, sentences
 from colabdev.errors import ConfigError, InputError
 from colabdev.remote.destination import Relay
 from colabdev.remote.sshkey import ensure_key
@@ -94,6 +103,60 @@ def test_equal_choices_give_equal_text() -> None:
     assert render_notebook(render_cell(KEY)) == render_notebook(render_cell(KEY))
 
 
+@pytest.mark.parametrize("tunnel", TUNNELS)
+def test_a_korean_cell_is_the_same_program_in_korean(tunnel: str) -> None:
+    """Title, form and every sentence are Korean and none is English; the code is the same."""
+    place = Relay("me", "relay.example.org", 22, KEY.removesuffix(" colabdev"))
+    relay = place if tunnel == "relay" else None
+    idle = 0 if tunnel == "none" else 30
+    both = [
+        render_cell(KEY, tunnel=tunnel, relay=relay, release_when_idle=idle, lang=lang)
+        for lang in ("en", "ko")
+    ]
+    english, korean = both
+    known = catalogue("ko")
+    ast.parse(korean, feature_version=(3, 10))
+    assert max(map(len, korean.replace(KEY.split()[1], "").splitlines())) <= 100
+    assert code_lines(korean) == code_lines(english)
+    # Whatever is told to a user has words, and ends as a sentence does.
+    told = [
+        text
+        for text, _ in sentences(english)
+        if re.fullmatch(r"(?s).*[a-z]{2}.* .*([.?]\s*|:\s+)", re.sub(r"\{.*?\}", "", text))
+    ]
+    assert len(told) > 20
+    assert not [text for text in told if text not in known]
+    assert not [text for text in known if any(text == left for left, _ in sentences(korean))]
+    head = korean.partition("\nimport ")[0]
+    for line in head.splitlines():
+        if line.startswith("#"):
+            assert re.search("[가-힣]", line), line
+
+
+def test_the_korean_catalogue_of_the_cell_fits_it() -> None:
+    """Each entry is of a sentence that there is, and has the same fields."""
+    pieces = (Path(texts.__file__).parent / "payload" / "cell").glob("*.py")
+    there = {text for piece in pieces for text, _ in sentences(piece.read_text(encoding="utf-8"))}
+    there |= {note for road in ROADS.values() if (note := road.note)}
+
+    def fields(text: str) -> list[str]:
+        return sorted(re.findall(r"\{.*?\}", text))
+
+    for english, korean in catalogue("ko").items():
+        assert english in there
+        assert fields(english) == fields(korean), english
+        assert english.count("\n") == korean.count("\n"), english
+
+
+def test_a_korean_notebook_is_korean_all_through() -> None:
+    """What stands around the cell is, too."""
+    cells = json.loads(render_notebook(render_cell(KEY, lang="ko"), "ko"))["cells"]
+    for cell in cells:
+        assert re.search("[가-힣]", "".join(cell["source"]))
+        if cell["cell_type"] == "code":
+            ast.parse("".join(cell["source"]))
+
+
 def test_the_cell_holds_the_public_half_only(home: Path) -> None:
     """The laptop's private key is nowhere in it."""
     public = ensure_key()
@@ -155,6 +218,19 @@ def test_the_notebook_is_one_that_jupyter_takes(folder: Path) -> None:
     raw = json.loads((folder / "colab.ipynb").read_text())
     assert raw["metadata"]["accelerator"] == "GPU"
     assert len({each["id"] for each in raw["cells"]}) == 4
+
+
+def test_the_notebook_that_ships_is_the_one_of_this_cell() -> None:
+    """templates/notebook.ipynb is in step (scripts/notebook writes it), and valid for Jupyter."""
+    text = texts.template("notebook.ipynb")
+    assert text == template_notebook(), "run scripts/notebook"
+    notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    nbformat.validate(notebook)
+    cell = notebook.cells[2].source
+    fields = re.findall(r"^(\w+) = .*# @param", cell, re.MULTILINE)
+    assert fields == ["NAME", "WORKSPACE_ROOT", "KEEP_OPEN", "ADDRESS", "PUBLIC_KEY"]
+    assert cell.startswith("# @title")
+    assert "ssh-ed25519 A" not in cell
 
 
 def test_a_notebook_that_cannot_be_written_is_told(folder: Path) -> None:

@@ -6,11 +6,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
 
-from colabdev.commands.cell import render_notebook
+from colabdev import texts
+from colabdev.commands.cell import render_cell, render_notebook
 from colabdev.payload.cell import core, linux
+from colabdev.remote.sshkey import ensure_key
 from tests.support import stub_ngrok
 from tests.support.kernel import Moment
 from tests.support.notebook import STAND_IN, TOKEN, Notebook, notebook
@@ -189,3 +192,35 @@ def test_the_notebook_runs_from_first_to_last(folder: Path) -> None:
         assert "Not yet" in ran.shown
         solved = exercise.replace("answer = None", "answer = torch.arange(6).reshape(2, 3)")
         assert "Right." in page.kernel.run(solved).shown
+
+
+@pytest.mark.torch
+def test_the_notebook_that_ships_runs_from_first_to_last(folder: Path) -> None:
+    """Without a key its cell says so; with one it opens the machine, and the exercise is there."""
+    with notebook(folder, NGROK_AUTHTOKEN=TOKEN) as page:
+        read = nbformat.reads(texts.template("notebook.ipynb"), as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+        gpu, cell, exercise = (each.source for each in read.cells if each.cell_type == "code")
+        assert page.kernel.run(gpu).ok
+        empty = page.kernel.run(cell)
+        assert not empty.ok
+        assert empty.shown.startswith("There is no public key.\n")
+        filled = cell.replace('PUBLIC_KEY = ""', f'PUBLIC_KEY = "{ensure_key()}"')
+        ran = page.kernel.run(filled)
+        assert page.machine(ran.shown).ssh("echo in").stdout == "in\n"
+        assert "Not yet" in page.kernel.run(exercise).shown
+
+
+def test_a_korean_cell_speaks_korean(folder: Path) -> None:
+    """What it prints, how it fails and how it ends are in Korean; the line to run is the same."""
+    with notebook(folder) as page:
+        text = render_cell(ensure_key(), lang="ko")
+        refused = page.kernel.run(text)
+        assert not refused.ok
+        assert refused.shown.startswith("ngrok 인증 토큰(NGROK_AUTHTOKEN)이 없습니다.\n")
+        kept = render_cell(ensure_key(), tunnel="none", lang="ko", keep_open=True)
+        ran = page.kernel.run(kept, when=Moment("연결: 0", page.kernel.interrupt))
+        assert ran.ok, ran.shown
+        assert "에서 SSH가 응답합니다" in ran.shown
+        assert "이 셀이 없어도 SSH는 유지됩니다" in ran.shown
+        assert page.machine(ran.shown).ssh("echo in").stdout == "in\n"
+        assert "멈췄습니다" in page.kernel.run("colabdev_stop()").shown

@@ -80,6 +80,8 @@ def colabdev_cell(tunnel: Tunnel, keys: list[str], name: str, root: str, keep_op
         elif sys.argv[1:] == ["stop"]:
             colabdev_stop()
         else:
+            if "COLAB_RELEASE_TAG" in os.environ:
+                print("Colab lets only accounts with compute units use SSH (see Colab's FAQ).")
             tunnel.prepare()
             _show(keep_open)
 
@@ -173,9 +175,8 @@ def _keep(tunnel: Tunnel, keys: list[str], name: str, root: str) -> None:
         _end(facts.get("keeper"))
         time.sleep(0.05)
     facts = _load("runtime.json")
-    if facts.get("machine") != _machine():  # a new life, with a new host key
-        facts = {"version": 1, "machine": _machine(), "boot_id": uuid.uuid4().hex}
-        facts["started"] = time.time()
+    if facts.get("machine") != (boot := _machine()):  # a new life, with a new host key
+        facts = {"version": 1, "machine": boot, "boot_id": uuid.uuid4().hex, "started": time.time()}
         _remove("sshd/host_key")
     _end(_load("tunnel/state.json").get("agent"))  # left by a keeper that was killed
     facts |= {"name": name, "via": tunnel.via, "root": path, "kept": kept}
@@ -227,8 +228,7 @@ def _set_up_ssh(facts: Facts, keys: list[str], ports: tuple[int, ...]) -> None:
         step = "Set HOME to a folder that is yours alone (chmod go-w), and run the cell again."
         raise CellError(f"sshd takes no key below {home}: it is not yours alone.", step)
     if not _read("sshd/host_key"):
-        words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]
-        _run([*words, f"{HERE}/sshd/host_key"]).check_returncode()
+        _run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-C", "", "-f", f"{HERE}/sshd/host_key"])
     facts["host_key"] = " ".join(_read("sshd/host_key.pub").split()[:2])
     _write("sshd/authorized_keys", "".join(f"{key}\n" for key in keys))
     environment = _handed_on().items()

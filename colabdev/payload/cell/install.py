@@ -12,7 +12,7 @@ def _install(name: str, known: str, *wanted: str) -> None:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         if importlib.metadata.version(name).startswith(known):
             return
-    print(f"Installing {' and '.join(wanted)}, and no other package.")
+    print(f"Installing {', '.join(wanted)}, and no other package.")
     done = _run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", *wanted])
     if done.returncode:
         raise CellError(f"pip cannot install {wanted[0]}.", done.stderr.strip()[-300:])
