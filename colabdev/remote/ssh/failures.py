@@ -132,7 +132,7 @@ _REFUSED = Failure(
     mark("{place} is the right machine, but refuses this computer's key."),
     mark(
         "The cell there was rendered with another key: run 'colabdev cell --copy' on this computer "
-        "and run that cell."
+        "and run that cell; or on the other computer, with '--key' and this one's .pub file."
     ),
 )
 _NO_COMMON_GROUND = Failure(
