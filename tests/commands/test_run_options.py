@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from colabdev.remote.runtime import Registry
@@ -115,6 +116,26 @@ def test_waiting_ends_with_the_first_code_that_is_no_success(project: Path) -> N
     lines = json_lines(colabdev("wait", "--on", "here", "--json", "good", "bad"))
     assert [job["state"] for job in lines[0]["data"]] == ["succeeded", "failed"]
     assert lines[-1] == {"v": 1, "type": "end", "exit_code": 4, "whose": "job"}
+
+
+def test_a_job_whose_supervisor_was_killed_is_told_as_it_is(project: Path, home: Path) -> None:
+    """wait ends with 70, jobs says that it is lost and still runs, and cancel ends what runs."""
+    _run(project, "--detach", "--name", "orphan", "--", "sh", "-c", "trap '' PIPE; sleep 60")
+    (state,) = home.rglob("state.json")
+    supervisor = psutil.Process(json.loads(state.read_text())["pid"])
+    (command,) = (one for one in supervisor.children() if one.name() == "sh")
+    supervisor.kill()
+    assert colabdev("wait", "--on", "here", "orphan").returncode == 70
+    assert b"lost (still runs)" in colabdev("jobs", "--on", "here").stdout
+    done = colabdev("logs", "--on", "here", "-f", "orphan")
+    assert done.returncode == 70
+    assert b"supervisor is gone" in done.stderr
+    assert b"1 job" not in colabdev("jobs", "prune", "--on", "here", "--older-than", "0").stdout
+    assert colabdev("cancel", "--on", "here", "orphan").returncode == 0
+    assert not psutil.pid_exists(command.pid) or command.status() == psutil.STATUS_ZOMBIE
+    listed = colabdev("jobs", "--on", "here").stdout
+    assert b"lost" in listed
+    assert b"still runs" not in listed
 
 
 def test_records_are_cleared_away(project: Path) -> None:
