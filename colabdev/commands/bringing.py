@@ -52,6 +52,14 @@ class Bringer:
         self._record = Document(state_dir(project) / "pulled.json", version=1)
         self._turn = state_dir(project) / "pull.lock"
         self._agreed: dict[str, Agreed] = {}  # not noted yet
+        self._download: _Download | None = None  # the one under way, or the last
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """How many bytes have come of how many of the file under way, None before any are known."""
+        download = self._download
+        version = download.version if download else None
+        return (download.size, version.size) if download and version else None
 
     def bring(self, artifact: Artifact) -> Artifact:
         """Bring the file of *artifact* and return what is here now: that one, or a newer one.
@@ -92,6 +100,7 @@ class Bringer:
                 if not (self._project / parent).is_dir():
                     stage.take(b"p", _encoded([[str(parent), *_FOLDER_ROW], None]))
             download = _Download(self._job.id, artifact, stage, before, self._check_size)
+            self._download = download
             self._line.persist(download)
             outcomes = list(stage.apply())
         for _, state, _, reason in outcomes:
@@ -173,17 +182,17 @@ class _Download:
         self._stage = stage
         self._before = before
         self._check_size = check_size
-        self._size = 0
+        self.size = 0
 
     def __call__(self, transport: Transport) -> None:
         name = self.version.name if self.version else ""
         try:
             with Fetching(
-                transport, self._job_id, self._artifact, version=name, offset=self._size
+                transport, self._job_id, self._artifact, version=name, offset=self.size
             ) as fetching:
                 self._begin(fetching.version)
                 for chunk in fetching:
-                    self._size += len(chunk)
+                    self.size += len(chunk)
                     self._stage.take(b"c", chunk)
                 self._end(fetching.version, fetching.digest)
         except RemoteFailure as failure:
@@ -192,14 +201,14 @@ class _Download:
             raise
 
     def _begin(self, version: Version) -> None:
-        if self.version and version.name == self.version.name and version.offset == self._size:
+        if self.version and version.name == self.version.name and version.offset == self.size:
             return
         if version.offset:
             raise Superseded(tr("it changed there while it was brought"))
         if self.version:
             self._stage.take(b"f", b"")  # what came of another version is taken back
         self._check_size(version.size)
-        self.version, self._size = version, 0
+        self.version, self.size = version, 0
         times = (version.mtime_ns, time.time_ns())
         row = [self._artifact.path, "f", version.size, *times, version.executable, ""]
         self._stage.take(b"p", _encoded([row, self._before]))

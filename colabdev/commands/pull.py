@@ -87,6 +87,8 @@ class Harvest:
             with self._reporter.step(tr("Bringing back the last results")) as step:
                 while (left := self._pull.left) and not self._attention.left:
                     step.say(tr("Bringing back the last results ({left} left)", left=left))
+                    if progress := self._pull.progress:
+                        step.advance(*progress)
                     time.sleep(TICK)
                     self._attention.look(self._job)
                     self.look()
@@ -189,6 +191,11 @@ class Pull:
         """How many have neither come nor failed yet."""
         with self._changed:
             return self._busy + len(self._wanted) + len(self._stale) * self._finishing
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """How many bytes have come of how many of the file that is on its way."""
+        return self._bringer.progress
 
     def close(self) -> None:
         """Bring nothing more; one on its way stays with the line."""
