@@ -130,7 +130,7 @@ class Attention:
                 alias=alias,
                 clock=clock,
             )
-            self.say(lambda: self._reporter.warn(text, tr("The job goes on meanwhile.")))
+            self.say(lambda: self._reporter.warn(text, tr("The job needs no connection to go on.")))
             step = tr("{alias}: reconnecting since {clock}", alias=alias, clock=clock)
             self._reconnecting = contextlib.ExitStack()
             self._reconnecting.enter_context(self._reporter.step(step))
