@@ -72,9 +72,9 @@ def connect(
         raise click.UsageError(tr("--session and --gpu belong to --via colab."))
     own = identity or ""
     if via:
-        from colabdev.commands.colab import connect_colab
+        from colabdev.commands.colab import alias_of, connect_colab
 
-        alias = alias or session or "colab"
+        alias = alias or (alias_of(session) if session else "colab")
         connection = connect_colab(session or alias, alias, console, gpu=gpu or "")
     elif direct:
         from colabdev.commands.direct import connect_direct

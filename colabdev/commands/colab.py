@@ -59,6 +59,11 @@ def connect_colab(session: str, alias: str, reporter: Reporter, *, gpu: str = ""
     return connection
 
 
+def alias_of(session: str) -> str:
+    """Return the alias that the runtime *session* has already, else *session* itself."""
+    return next((runtime.alias for runtime in _known(colab.place(session))), session)
+
+
 def _known(there: Destination) -> Iterator[Runtime]:
     for runtime in Registry().all():
         known = runtime.destination

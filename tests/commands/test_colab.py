@@ -120,6 +120,18 @@ def test_the_command_line(google: Google) -> None:
     assert tuple(getattr(choices, "choices", ())) == colab.GPUS
 
 
+def test_made_anew_under_the_alias_it_had(google: Google) -> None:
+    """After it ended, the command that the failure names brings the same alias back to life."""
+    assert colabdev("connect", "--via", "colab", "-s", "train", "--name", "gpu").returncode == 0
+    google.set(sessions={})
+    done = colabdev("run", "--no-sync", "--", "true")
+    assert done.returncode == 69
+    assert b"colabdev connect --via colab -s train" in done.stderr
+    assert colabdev("connect", "--via", "colab", "-s", "train").returncode == 0
+    assert [runtime.alias for runtime in Registry().all()] == ["gpu"]
+    assert len(google.calls("new")) == 2
+
+
 def test_ssh_and_commands_share_the_only_connection(
     google: Google, heard: Heard, links: None
 ) -> None:
