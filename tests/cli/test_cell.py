@@ -2,10 +2,16 @@
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
+import pytest
+
+from colabdev.remote.destination import fingerprint, parse_connect_string
 from tests.support.cli import colabdev, json_lines
+from tests.support.runtime import start_runtime
+from tests.support.terminal import terminal
 
 
 def _clipboard(folder: Path) -> Path:
@@ -90,3 +96,24 @@ def test_the_cell_speaks_the_users_language() -> None:
     assert colabdev("cell", "--lang", "ko", env=clean).stdout == spoken
     assert colabdev("--lang", "ko", "cell", env=clean).stdout == spoken
     assert colabdev("cell", "--lang", "en", env=korean).stdout == english
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_the_relays_host_key_is_shown_and_asked_for(home: Path, answer: str) -> None:
+    """A real sshd tells its key: the one that is confirmed is in the cell, and no other ever is."""
+    with start_runtime(home / "vm") as relay:
+        there = parse_connect_string(relay.connect_string).destination
+        words = ("cell", "--relay", f"{there.user}@127.0.0.1:{there.port}")
+        with terminal(*words) as screen:
+            screen.until(f"(?s){re.escape(fingerprint(there.host_key))}.*\\[y/N\\]: ")
+            screen.type(f"{answer}\n")
+            code = screen.end()
+        pinned = f'RELAY_KEY = "{there.host_key}"'
+        assert (code, pinned in screen.screen) == ((0, True) if answer == "y" else (2, False))
+        if answer == "n":
+            assert "was not confirmed" in screen.screen
+        asked = colabdev(*words)
+        assert asked.returncode == 2
+        assert b"Nobody is here to confirm" in asked.stderr
+        assert b"--relay-key" in asked.stderr

@@ -148,13 +148,53 @@ def test_another_user_of_the_machine_reads_no_secret() -> None:
             hello.chmod(0o644)
             assert subprocess.run([*nobody, hello], capture_output=True).stdout == b"to everybody"
             ours = runtime.home / ".colabdev"
-            for path in (ours / "tunnel/ngrok.yml", ours / "sshd/host_key"):
+            secrets = (ours / "tunnel/ngrok.yml", ours / "sshd/host_key", ours / "env.sh")
+            for path in (*secrets, ours / "runtime.json", ours / "keeper.log", ours / "cell.py"):
                 assert path.exists()
                 done = subprocess.run([*nobody, path], capture_output=True, text=True, check=False)
                 assert "Permission denied" in done.stderr
                 assert not done.stdout
     finally:
         shutil.rmtree(place)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody else")
+def test_what_another_user_publishes_is_closed_and_told(folder: Path) -> None:
+    """The agent's API knows no passwords: the keeper sees to it that only our port is published."""
+    publish = (
+        "import json, sys, urllib.request\n"
+        "asked = {'name': 'theirs', 'url': 'tcp://', 'upstream': {'url': '127.0.0.1:22'}}\n"
+        "post = urllib.request.Request(sys.argv[1], json.dumps(asked).encode())\n"
+        "print(urllib.request.urlopen(post).status)\n"
+    )
+    with tunnelled(folder) as (runtime, agent):
+        settings = json.loads((runtime.home / ".colabdev/tunnel/ngrok.yml").read_text())
+        api = f"http://{settings['agent']['web_addr']}/api/endpoints"
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        system = Path("/usr/bin/python3")  # ours may lie where nobody else may look
+        python = system if system.exists() else sys.executable
+        words = [*nobody, python, "-c", publish, api]
+        done = subprocess.run(words, cwd="/", capture_output=True, text=True, check=False)
+        assert done.stdout == "201\n", done.stderr
+        wait_until(lambda: "theirs" in state(runtime).get("closed", ""), "the report")
+        with urllib.request.urlopen(api) as answer:
+            assert [each["name"] for each in json.load(answer)["endpoints"]] == ["colabdev"]
+        assert "Somebody here published theirs" in runtime.cell()
+        assert len(stub_ngrok.endpoints(agent)) == 2
+
+
+def test_another_name_in_the_form_reaches_ngrok(folder: Path) -> None:
+    """The metadata is what `connect` finds the runtime by: a renamed one is published anew."""
+    with tunnelled(folder) as (runtime, agent):
+        before = state(runtime)["agent"]
+        cell = runtime.home / "cell.py"
+        cell.write_text(cell.read_text().replace('NAME = "colab"', 'NAME = "gpu-2"'))
+        printed = runtime.cell()
+        assert printed.rstrip().endswith("' --name gpu-2")
+        published = [json.loads(each["metadata"])["name"] for each in stub_ngrok.endpoints(agent)]
+        assert published == ["colab", "gpu-2"]
+        assert not core._alive(before)
+        assert StartedRuntime(connect_string(printed), runtime.home, {}).ssh("true").returncode == 0
 
 
 def test_a_killed_agent_is_replaced(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -89,3 +90,28 @@ def test_elsewhere_and_beside_another_sshd_it_is_refused(folder: Path) -> None:
             other.kill()
         assert "Port 22 of this machine is taken" in ran.stderr
         assert len(ran.stderr.strip().split("\n")) == 2
+
+
+def test_a_keeper_that_is_killed_inside_the_fence_is_mended_by_the_next(folder: Path) -> None:
+    """colab-ssh has changed sshd's global file and started cloudflared: both are put right."""
+    config = Path("/etc/ssh/sshd_config").read_text()
+    with throw_away(folder) as vm:
+        there = ("cat", "/etc/ssh/sshd_config")
+        words = [*vm.inside.enter, sys.executable, str(vm.home / "cell.py")]
+        with subprocess.Popen(
+            words, env=vm.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as cell:
+            assert _wait_for(lambda: vm.inside.run(*there) != config, 60)
+            assert _wait_for(lambda: bool(vm.cloudflareds()), 60)
+            facts = json.loads((vm.home / ".colabdev/runtime.json").read_text())
+            vm.inside.run("kill", "-9", str(facts["keeper"][0]))
+            assert "The keeper ended." in cell.communicate()[1]
+        assert vm.inside.run(*there) != config
+        left = vm.cloudflareds()
+        ran = vm.cell()
+        assert ran.returncode == 0, ran.stderr
+        assert vm.inside.run(*there) == config
+        assert len(vm.cloudflareds()) == 1
+        assert not set(left) & set(vm.cloudflareds())
+        vm.cell("stop")
+        assert not vm.cloudflareds()

@@ -11,6 +11,7 @@ import pytest
 
 from colabdev.payload.cell.core import _wait_for
 from colabdev.remote.destination import Relay, parse_connect_string
+from tests.support.notebook import STAND_IN
 from tests.support.relay_server import read_until, relay_server, started_cell
 from tests.support.runtime import connect_string
 
@@ -77,3 +78,43 @@ def test_a_relay_with_another_host_key_is_refused(folder: Path) -> None:
             assert "another host key" in read_until(cell, "root@10.9.2.2:2200 shows")
         assert cell.returncode == 1
         vm.run("env", f"HOME={folder / 'vm'}", sys.executable, str(folder / "vm/cell.py"), "stop")
+
+
+def test_a_key_from_colabs_secrets_spares_adding_a_line_each_time(folder: Path) -> None:
+    """The VM uses the key of COLABDEV_RELAY_KEY; it is in one file of its own, until the stop."""
+    key = folder / "given"
+    subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
+    secrets = folder / "secrets.json"
+    given = {"COLABDEV_RELAY_KEY": {"payload": key.read_text(), "access": True}}
+    secrets.write_text(json.dumps(given))
+    stand_in = {"PYTHONPATH": str(STAND_IN), "COLAB_STAND_IN_USERDATA": str(secrets)}
+    home = folder / "vm"
+    with relay_server(folder / "relay") as (_, _, vm, place):
+        public = (folder / "given.pub").read_text().split()[1]
+        with started_cell(vm, home, place, **stand_in) as cell:
+            line = read_until(cell, "restrict,")
+            assert public in line
+            (folder / "relay" / "authorized_keys").write_text(f"{line}\n")
+            said = read_until(cell, "colabdev connect '")
+        assert parse_connect_string(connect_string(said)).destination.via == "relay"
+        private = key.read_text().splitlines()[-2]
+        ours = [path for path in (home / ".colabdev").rglob("*") if path.is_file()]
+        holders = [path for path in ours if private in path.read_text(errors="replace")]
+        assert [path.name for path in holders] == ["relay_secret"]
+        assert holders[0].stat().st_mode & 0o777 == 0o600
+        assert not (home / ".colabdev/tunnel/relay_key").exists()
+        vm.run("env", f"HOME={home}", sys.executable, str(home / "cell.py"), "stop")
+        assert not holders[0].exists()
+
+
+def test_a_secret_that_is_no_key_is_told(folder: Path) -> None:
+    """One sentence and one step, and nothing is sent to the relay."""
+    secrets = folder / "secrets.json"
+    secrets.write_text(json.dumps({"COLABDEV_RELAY_KEY": {"payload": "no key", "access": True}}))
+    home = folder / "vm"
+    stand_in = {"PYTHONPATH": str(STAND_IN), "COLAB_STAND_IN_USERDATA": str(secrets)}
+    with relay_server(folder / "relay") as (_, _, vm, place):
+        with started_cell(vm, home, place, **stand_in) as cell:
+            assert read_until(cell, "COLABDEV_RELAY_KEY is no private key.")
+            assert "delete the secret" in (cell.stdout.read() if cell.stdout else "")
+        assert cell.returncode == 1

@@ -35,12 +35,14 @@ def relay_server(folder: Path) -> Iterator[tuple[Machine, Machine, Machine, Rela
 
 
 @contextmanager
-def started_cell(vm: Machine, home: Path, relay: Relay) -> Iterator[subprocess.Popen[str]]:
-    """Lend the cell as it runs on *vm*."""
+def started_cell(
+    vm: Machine, home: Path, relay: Relay, **env: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Lend the cell as it runs on *vm*, with *env* in its environment."""
     private_dir(home)
     text = render_cell(ensure_key(), tunnel="relay", relay=relay)
     (home / "cell.py").write_text(text)
-    environment = {**os.environ, "HOME": str(home)}
+    environment = {**os.environ, "HOME": str(home), **env}
     words = [*vm.enter, sys.executable, "-u", str(home / "cell.py")]
     with subprocess.Popen(
         words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

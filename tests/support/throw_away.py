@@ -42,6 +42,11 @@ class Vm:
         """Return what the keeper last wrote."""
         return dict(json.loads((self.home / ".colabdev/tunnel/state.json").read_text()))
 
+    def cloudflareds(self) -> list[str]:
+        """Return the numbers of the cloudflared processes there, whoever started them."""
+        listing = self.inside.run("ps", "-A", "-o", "pid=,args=").splitlines()
+        return [line.split()[0] for line in listing if "cloudflared tunnel" in line]
+
     def signal(self, number: int) -> None:
         """Send a signal to cloudflared, by its number in there."""
         agent = self.state()["agent"]

@@ -24,6 +24,8 @@ from colabdev.payload.cell.core import (
     _free_port,
     _load,
     _read,
+    _record,
+    _run,
     _wait_for,
     _write,
 )
@@ -68,6 +70,9 @@ class Cloudflared(Tunnel):
     def hold(self, facts: Facts) -> Held:  # noqa: ARG002 - the port is 22
         """Let colab-ssh start one cloudflared, and wait until it dies."""
         agent, before = None, _children(os.getpid())
+        for pid in _run(["pgrep", "-x", "cloudflared"]).stdout.split():  # left by a killed keeper
+            if os.path.realpath(f"/proc/{pid}/cwd") == f"{HERE}/cloudflared":
+                _end(_record(int(pid)))
         try:
             with _fence():
                 from colab_ssh.get_tunnel_config import get_argo_tunnel_config
