@@ -56,7 +56,7 @@ def test_escape_sequences_in_status(liar: Path) -> None:
     shown = done.stdout.decode()
     assert not HARMFUL.search(shown)
     assert "[bold red]x[/]" in shown
-    assert len(shown.splitlines()) == 6, "two tables of one line each"
+    assert len(shown.splitlines()) == 9, "three tables of one line each"
 
 
 def test_escape_sequences_in_an_error_record(liar: Path) -> None:
