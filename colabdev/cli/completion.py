@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ZSH_START = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -u; }\n"
 
 
-@click.command()
+@click.command(short_help="Print or install what completes words in the shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.option("--install", is_flag=True, help="Switch it on for every new shell.")
 @json_option

@@ -197,7 +197,7 @@ def disconnect(console: Console, alias: str | None) -> None:
     forget(alias, console)
 
 
-@click.command()
+@click.command(short_help="Open a shell on the runtime, in its workspace.")
 @on_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_console

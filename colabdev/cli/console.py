@@ -199,7 +199,12 @@ class Console:
     def _message(self, text: str, cleaned: bool = False) -> None:
         self._end_line()
         self._show_held()
-        sys.stderr.write(indented(text if cleaned else clean(text)) + "\n")
+        text = indented(text if cleaned else clean(text))
+        if _too_wide(text):
+            from colabdev.cli.tables import message  # rich, only where words would be cut
+
+            text = message(text)
+        sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
     def _end_line(self) -> None:
@@ -252,6 +257,17 @@ def _animated() -> bool:
 
 def _coloured() -> bool:
     return _animated() and not os.environ.get("NO_COLOR")
+
+
+def _too_wide(text: str) -> bool:
+    """Tell whether a terminal would cut a word of *text* in two."""
+    if not sys.stderr.isatty() or len(text) * 2 < 40:
+        return False
+    import shutil
+
+    columns = shutil.get_terminal_size().columns
+    wide = (len(line) if line.isascii() else 2 * len(line) for line in text.split("\n"))
+    return max(wide) > columns
 
 
 def _same_screen() -> bool:

@@ -25,7 +25,7 @@ class _Terminal:
         sys.stdout.flush()
 
 
-@click.command()
+@click.command(short_help="Walk the whole road on this machine, with no account.")
 @click.option(
     "--python",
     default=sys.executable,

@@ -101,7 +101,7 @@ def _show(console: Console, found: "list[Job]", empty: str) -> None:
     )
 
 
-@click.command()
+@click.command(short_help="Listen to a job again, from its first byte on.")
 @click.argument("job", shell_complete=job_ids)
 @pull_limit_option
 @pull_anyway_option
@@ -140,7 +140,7 @@ def attach(
     return ended(console, outcome)
 
 
-@click.command()
+@click.command(short_help="Ask a job to stop.")
 @click.argument("job", shell_complete=job_ids)
 @on_option
 @json_option

@@ -39,7 +39,7 @@ def up(console: Console, local: bool, name: str, python: str | None) -> None:
     console.result(connection)
 
 
-@click.command()
+@click.command(short_help="End a runtime on this machine and remove its files.")
 @click.option("--name", default="local", show_default=True, help="The runtime's alias.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

@@ -48,7 +48,7 @@ def new(console: Console, folder: str, name: str | None) -> None:
     )
 
 
-@click.command()
+@click.command(short_help="Take up a project that is there.")
 @click.argument("folder", type=click.Path(), metavar="[DIR]", default=".")
 @json_option
 @pass_console

@@ -6,7 +6,7 @@ from colabdev.cli.console import Console
 from colabdev.cli.options import no_link_option, pass_console
 
 
-@click.command()
+@click.command(short_help="Carry ssh's own bytes over colabdev's connection.")
 @no_link_option
 @click.argument("alias")
 @pass_console

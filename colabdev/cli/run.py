@@ -26,7 +26,11 @@ class _TargetCommand(click.Command):
         return rest
 
 
-@click.command(cls=_TargetCommand, context_settings={"allow_interspersed_args": False})
+@click.command(
+    cls=_TargetCommand,
+    context_settings={"allow_interspersed_args": False},
+    short_help="Sync the project and run something on the runtime, live.",
+)
 @on_option
 @click.option("--detach", is_flag=True, help="Start the job and leave it to itself.")
 @click.option("--name", default="", help="What to call the job. Default: the script's name.")

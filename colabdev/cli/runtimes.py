@@ -7,7 +7,9 @@ from colabdev.cli.options import json_option, pass_console
 from colabdev.language import tr
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    invoke_without_command=True, short_help="List the known runtimes; rename or forget one."
+)
 @json_option
 @click.pass_context
 def runtimes(context: click.Context) -> None:

@@ -38,7 +38,7 @@ _GPU = {
 }
 
 
-@click.command()
+@click.command(short_help="Show whether each runtime answers, and what goes on there.")
 @watch_options(every=5.0)
 @on_option
 @json_option

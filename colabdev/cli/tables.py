@@ -49,6 +49,19 @@ def paragraph(text: str) -> None:
     Terminal(markup=False, highlight=False, emoji=False).print(Text(text), soft_wrap=False)
 
 
+def message(text: str) -> str:
+    """Return *text* for stderr with lines broken between words, each as far in as it began."""
+    terminal = Terminal(stderr=True, markup=False, highlight=False, emoji=False)
+    with terminal.capture() as capture:
+        for line in text.split("\n"):
+            inside = line.lstrip(" ")
+            before = " " * (len(line) - len(inside))
+            for part in Text.from_ansi(inside).wrap(terminal, terminal.width - len(before)):
+                part.rstrip()
+                terminal.print(before, part, sep="", soft_wrap=True)
+    return capture.get().removesuffix("\n")
+
+
 def moment(seconds: float) -> str:
     """Return a time in seconds since 1970 as local day and time, with the year when it is old."""
     then = datetime.fromtimestamp(seconds).astimezone()

@@ -184,7 +184,7 @@ def _parse_line(line: list[Any]) -> tuple[str, Agreed]:
         path, digest, size, mtime, ctime, ctime_there, executable = line
         path, mine = parse_row([path, "f", size, mtime, ctime, executable, ""])
         if type(ctime_there) is not int or not isinstance(digest, str):
-            raise ValueError("a line is of the wrong form")
+            raise ValueError(tr("a line is of the wrong form"))
         theirs = Entry(mine.kind, size, mtime, ctime_there, executable)
         return path, Agreed(mine, theirs, digest)
     here, there, digest = line

@@ -25,7 +25,11 @@ class _Verbs(click.Group):
             self.add_command(command)
 
 
-@click.group(cls=_Verbs, invoke_without_command=True)
+@click.group(
+    cls=_Verbs,
+    invoke_without_command=True,
+    short_help="A course of PyTorch exercises, checked and measured.",
+)
 @course_option
 @lang_option
 @json_option

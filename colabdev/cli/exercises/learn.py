@@ -170,7 +170,7 @@ def next_(console: Console, name: str | None, course: str | None, lang: str | No
     show_place(console, place, language)
 
 
-@click.command()
+@click.command(short_help="Show the next hint.")
 @name_argument
 @course_option
 @lang_option

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MINE = ""  # what --mine without a file means
 
 
-@click.command()
+@click.command(short_help="Check an exercise on the runtime and record its numbers.")
 @name_argument
 @click.option("--all", "every", is_flag=True, help="Every exercise of the course, in turn.")
 @click.option(
@@ -157,7 +157,7 @@ def _verdict(outcome: "ExerciseOutcome", language: "Language") -> str:
     )
 
 
-@click.command()
+@click.command(short_help="Show what an exercise measured on each machine.")
 @name_argument
 @click.option(
     "--last",
@@ -251,7 +251,7 @@ def author() -> None:
     """
 
 
-@author.command("check")
+@author.command("check", short_help="Prove that starters fail, solutions pass, nothing is missing.")
 @course_option
 @json_option
 @pass_console
