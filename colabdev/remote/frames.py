@@ -14,6 +14,7 @@ from colabdev.remote.transport import Process
 
 MAX_FRAME = 16 * 1024 * 1024
 _MAX_GREETING = 64 * 1024
+_MOST = 4 * 1024 * 1024  # bytes: all that has come, for what is left would be moved each time
 _MAX_WORDS = 2000  # characters of what a far side says of its failure
 _HEADER = struct.Struct(">cI")
 
@@ -70,7 +71,8 @@ class Conversation:
                 tr("The far side announced a message of {length} bytes.", length=length)
             )
         self._need(_HEADER.size + length)
-        body = bytes(self._buffer[_HEADER.size : _HEADER.size + length])
+        with memoryview(self._buffer) as view:
+            body = bytes(view[_HEADER.size : _HEADER.size + length])
         del self._buffer[: _HEADER.size + length]
         if kind == b"E":
             raise _failure(body)
@@ -88,7 +90,7 @@ class Conversation:
                 )
 
     def _fill(self) -> bool:
-        chunk = self._process.read()
+        chunk = self._process.read(_MOST)
         self._buffer += chunk
         return bool(chunk)
 

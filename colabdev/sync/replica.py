@@ -361,7 +361,6 @@ class RemoteContents:
         unpacker = wire.Unpacker()
         begun: Counter[str] = Counter()
         entry: Entry | None = None
-        digest = hashlib.sha256()
         while True:
             piece, packed = self._conversation.receive()
             if piece == b"G":
@@ -381,18 +380,15 @@ class RemoteContents:
                     begun[at] += 1
                     if begun[at] > wire.TRIES:
                         raise ValueError(tr("it sends {path!r} without end", path=at[:200]))
-                    digest = hashlib.sha256()
                     yield header(*_placed(wanted[at], entry), at in self._bases)
                     continue
                 if kind == b"c" and at:
-                    digest.update(body)
                     self._meter.advance(len(body))
                 elif kind == b"k" and at in self._bases:
                     self._meter.advance(wire.SPAN.unpack(body)[1])
                 elif kind == b"f" and at:
-                    if body:  # what takes blocks from here is held to the digest where it is staged
-                        told = body.hex() if at in self._bases else digest.hexdigest()
-                        self.sent[at] = Sent(entry, told)
+                    if body:  # the digest, to which the contents are held where they are staged
+                        self.sent[at] = Sent(entry, body.hex())
                     at = ""
                 else:
                     raise ValueError(tr("its contents are out of order"))

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colabdev.payload.jobs import Failure, whole_frames
-from colabdev.payload.jobs import Log as Reader
+from colabdev.payload.joblog import Log as Reader
+from colabdev.payload.joblog import whole_frames
 from colabdev.payload.records import frame
 from colabdev.payload.supervisor import MAX_BODY, Log, Report, proper_row
+from colabdev.payload.telling import Failure
 
 ROW = b'{"v": 1, "kind": "metric", "metric": "loss", "value": 1}'
 

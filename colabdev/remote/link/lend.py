@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from colabdev.remote.link.trunk import Trunk
 
 _CHUNK = 64 * 1024
+_MOST = 4 * 1024 * 1024  # bytes: all that has come, for what is left would be moved each time
 _PACKET = 32 * 1024  # what sshd takes in one message
 
 
@@ -132,9 +133,9 @@ class LentProcess:
                     continue
             else:
                 if channel.recv_stderr_ready():
-                    said += wire.pack(b"e", channel.recv_stderr(_CHUNK))
+                    said += wire.pack(b"e", channel.recv_stderr(_MOST))
                 if channel.recv_ready():
-                    said += wire.pack(b"o", channel.recv(_CHUNK))
+                    said += wire.pack(b"o", channel.recv(_MOST))
                 elif over and not ended and not channel.recv_stderr_ready():
                     ended = True  # of stderr as well: who has read to the end has all of it
                     said += wire.pack(b"z", b"")

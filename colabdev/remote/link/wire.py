@@ -39,7 +39,8 @@ def take(buffer: bytearray) -> tuple[bytes, bytes] | None:
     end = HEADER.size + length
     if len(buffer) < end:
         return None
-    body = bytes(buffer[HEADER.size : end])
+    with memoryview(buffer) as view:
+        body = bytes(view[HEADER.size : end])
     del buffer[:end]
     return kind, body
 

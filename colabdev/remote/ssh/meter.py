@@ -8,6 +8,8 @@ from typing import Any  # what the wrapped socket has besides
 from colabdev.remote import usage
 from colabdev.remote.usage import Usage
 
+_AHEAD = 256 * 1024  # bytes that are taken from the system at once
+
 
 class Meter:
     """The connected socket *link* by the road *via*; it counts the bytes of both directions."""
@@ -19,6 +21,7 @@ class Meter:
         self._received = 0
         self._noted = Usage()
         self._noting = threading.Lock()
+        self._ahead = memoryview(b"")  # what was received and not asked for yet
         self._gathered: bytearray | None = None
         self._sending = threading.Lock()  # so that nothing overtakes what was gathered
 
@@ -48,8 +51,18 @@ class Meter:
         return size
 
     def recv(self, size: int) -> bytes:
-        data: bytes = self._link.recv(size)
-        self._received += len(data)
+        """Return what has come, at most *size* bytes; what has come besides is kept for later.
+
+        paramiko asks for each message in two pieces, and each piece costs two system calls.
+        """
+        if not self._ahead:
+            data: bytes = self._link.recv(max(size, _AHEAD))
+            self._received += len(data)
+            if len(data) <= size:
+                return data
+            self._ahead = memoryview(data)
+        data = bytes(self._ahead[:size])
+        self._ahead = self._ahead[size:]
         return data
 
     @property
