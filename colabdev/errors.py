@@ -21,6 +21,7 @@ ColabdevError                 1   a sentence (message) and a next step (hint)
   JobError                    1
     JobNotFound               2
     JobFailed                     exit code of the job itself
+  OutputClosed              141   nobody reads the output any more, as under `| head`
   CourseError                 1   a course or an exercise is not as it should be
 """
 
@@ -124,6 +125,10 @@ class JobFailed(JobError):
     def __init__(self, code: int, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
         self.code = code
+
+
+class OutputClosed(ColabdevError):
+    exit_code = 141  # as of a program that SIGPIPE ends
 
 
 class CourseError(ColabdevError):

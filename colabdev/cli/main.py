@@ -33,7 +33,7 @@ from colabdev.cli import (
 )
 from colabdev.cli.console import Console
 from colabdev.cli.speech import Group, speak
-from colabdev.errors import ColabdevError
+from colabdev.errors import ColabdevError, OutputClosed
 from colabdev.language import LANGUAGES, choose, spoken, tr
 
 if TYPE_CHECKING:
@@ -142,6 +142,11 @@ def _run(arguments: Sequence[str], console: Console) -> int:
     try:
         value = cli.main(list(arguments), prog_name="colabdev", standalone_mode=False, obj=console)
         return value if isinstance(value, int) else 0
+    except OutputClosed as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.message:
+            console.failed(error.message, error.hint, kind="OutputClosed")
+        return error.exit_code
     except ColabdevError as error:
         console.failed(error.message, error.hint, kind=type(error).__name__)
         console.whose = "colabdev"
@@ -161,10 +166,6 @@ def _run(arguments: Sequence[str], console: Console) -> int:
     except (KeyboardInterrupt, click.Abort):
         console.failed(tr("Stopped."), kind="Interrupted")
         return 130
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except Exception as error:
         console.failed(
             tr(

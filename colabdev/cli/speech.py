@@ -2,14 +2,24 @@
 
 import inspect
 from gettext import gettext
+from typing import Any  # what a command returns
 
 import click
+
+from colabdev.errors import OutputClosed
 
 _done: set[int] = set()
 
 
 class Group(click.Group):
     """The root command, of which a mistyped command names its neighbour."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; a reader who went away is told from a failure, which click does not."""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError as error:
+            raise OutputClosed("") from error
 
     def resolve_command(
         self, context: click.Context, words: list[str]

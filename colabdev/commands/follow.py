@@ -13,6 +13,7 @@ from colabdev.errors import (
     ColabdevError,
     ConfigError,
     ConnectionLost,
+    OutputClosed,
     ProtocolError,
     RemoteFailure,
     RuntimeForgotten,
@@ -68,6 +69,7 @@ def attend(
     Raises:
         TransportError: the line stayed broken; the job goes on without us.
         ProtocolError: the far side's listener died; the job goes on without us.
+        OutputClosed: nobody reads what it tells; the job goes on without us.
         ConfigError: what it tells cannot be recorded; the job goes on without us.
         RuntimeGone: the machine is another one by now, and the job is gone with the old one.
         RemoteFailure: (kind ``lost``) nobody can say how it ended.
@@ -82,6 +84,9 @@ def attend(
             end = _listen(heard, attention, job, results, files)
     except (ConnectionLost, ProtocolError) as error:
         raise type(error)(error.message, way_back(line.runtime, job.id)) from error
+    except OutputClosed as error:
+        results.finish(job.id, RunState.DETACHED, None)
+        raise OutputClosed(error.message, way_back(line.runtime, job.id)) from error
     except ConfigError as error:  # the results cannot be written any more
         hint = f"{error.hint} {way_back(line.runtime, job.id)}"
         raise ConfigError(error.message, hint) from error
@@ -140,7 +145,10 @@ def _listen(
                 continue
             if isinstance(event, Exited):
                 files.finish()
-            attention.heard(event)
+            try:
+                attention.heard(event)
+            except BrokenPipeError as error:
+                raise OutputClosed(tr("Nobody reads the output any more.")) from error
             if isinstance(event, Exited):
                 return event
         files.look()

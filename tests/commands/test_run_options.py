@@ -2,13 +2,19 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from colabdev.commands.jobs import list_jobs
+from colabdev.jobs.job import JobState
 from colabdev.remote.runtime import Registry
+from colabdev.results.run import RunState
+from colabdev.results.store import Results
 from tests.support.cli import colabdev, json_lines
 from tests.support.far import far_side
 
@@ -103,6 +109,43 @@ def test_what_was_dropped_is_said(project: Path) -> None:
         assert b"--log-limit" in done.stderr
         assert done.stdout.endswith(b"\n199999\n200000\n")
         assert len(done.stdout) < 220_000
+
+
+@pytest.mark.parametrize("mode", [[], ["--json"]])
+def test_a_reader_who_goes_away_ends_the_command_and_not_the_job(
+    project: Path, mode: list[str]
+) -> None:
+    """As under ``| head``: 141, and the way back on stderr; for logs that is no word worth."""
+    command = [sys.executable, "-m", "colabdev"]
+    script = "for n in $(seq 1000); do echo line $n; sleep .02; done"
+    words = ["run", "--on", "here", *mode, "--", "sh", "-c", script]
+    with subprocess.Popen(
+        [*command, *words], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout
+        assert child.stderr
+        assert child.stdout.readline()
+        child.stdout.close()
+        told = child.stderr.read().decode()
+    assert child.returncode == 141
+    assert "Nobody reads the output" in told
+    assert "colabdev attach --on here" in told
+    assert "Traceback" not in told
+    (job,) = list_jobs("here")
+    assert job.state is JobState.RUNNING
+    with Results() as results:
+        assert results.run("last").state is RunState.DETACHED
+    with subprocess.Popen(
+        [*command, "logs", "-f", "--on", "here", *mode, "last"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout
+        assert child.stderr
+        assert child.stdout.readline()
+        child.stdout.close()
+        assert child.stderr.read() == b""
+    assert child.returncode == 141
 
 
 def test_waiting_ends_with_the_first_code_that_is_no_success(project: Path) -> None:
