@@ -21,7 +21,7 @@ from colabdev.remote.program import Program, bare, program
 from colabdev.remote.transport import Transport
 
 _PROGRAM = "jobs"
-_REGISTER = "register"  # of the jobs that there are
+_REGISTER = "register"  # of the jobs that there are; it says hello as the other one
 _MOST_JOBS = 10_000
 _LONGEST_WORD = 30_000  # beside the program there is little room in one argument
 
@@ -270,7 +270,7 @@ def _answers(transport: Transport, verb: str, *arguments: str) -> list[bytes]:
     """Return the bodies of all frames with which the far side answers."""
     process = transport.start(program(_REGISTER, verb, *arguments))
     try:
-        conversation = Conversation(process, _REGISTER)
+        conversation = Conversation(process, _PROGRAM)
         conversation.greet()
         found: list[bytes] = []
         while (frame := _receive(conversation)) is not None:

@@ -138,4 +138,4 @@ VERBS: dict[str, Callable[..., Any]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(answer("register", VERBS[sys.argv[1]], tuple(sys.argv[2:])))
+    sys.exit(answer("jobs", VERBS[sys.argv[1]], tuple(sys.argv[2:])))
