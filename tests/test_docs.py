@@ -1,9 +1,11 @@
 """The documents say what there is."""
 
+import itertools
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -47,33 +49,48 @@ def test_every_command_that_is_shown_exists() -> None:
             assert not words or words[0].rstrip(",") in known, f"{page.name}: colabdev {span}"
 
 
-def test_the_options_that_readme_shows_exist() -> None:
-    """Each --option of a colabdev line in README's blocks is one of that command's own."""
+def test_the_options_that_are_shown_exist() -> None:
+    """Each --option of a colabdev line, in README and every page, is one of that command's own."""
     code = (
-        "import sys\nfrom colabdev.cli.main import cli\n"
+        "import click\n"
+        "from colabdev.cli.main import cli\n"
         "def walk(command, path):\n"
-        "    print(path, *[o for p in command.params for o in p.opts], '--help')\n"
-        "    for name, one in getattr(command, 'commands', {}).items():\n"
-        "        walk(one, f'{path}/{name}')\n"
-        "for name, one in cli.commands.items(): walk(one, name)\n"
+        "    names = [o for p in command.params for o in (*p.opts, *p.secondary_opts)]\n"
+        "    print('/'.join(path), *names, '--help', '-h')\n"
+        "    if not isinstance(command, click.Group): return\n"
+        "    context = click.Context(command)\n"
+        "    for name in command.list_commands(context):\n"
+        "        walk(command.get_command(context, name), [*path, name])\n"
+        "walk(cli, ['colabdev'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     options = {line.split()[0]: set(line.split()[1:]) for line in done.stdout.splitlines()}
     checked = 0
-    for name in ("README.md", "README.ko.md"):
-        text = (ROOT / name).read_text(encoding="utf-8")
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        lines = re.findall(r"`(colabdev [^`\n]+)`", text)
         for block in re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-            for line in re.findall(r"^colabdev ([^\n]+)", block, re.MULTILINE):
-                words = shlex.split(line, comments=True)
-                path = words[0]
-                if len(words) > 1 and f"{path}/{words[1]}" in options:
-                    path = f"{path}/{words[1]}"
-                for word in words[1:]:
-                    if word == "--" or word.endswith(".py"):
-                        break
-                    if word.startswith("-"):
-                        assert word.split("=")[0] in options[path], f"{name}: {line}"
-                        checked += 1
-                    elif path == "run" and words[words.index(word) - 1] == "-m":
-                        break
-    assert checked > 10
+            lines += re.findall(r"^\$? ?(colabdev [^\n]+)", block, re.MULTILINE)
+        for line in lines:
+            for path, word in _options(line, options):
+                assert word in options[path], f"{page.name}: {line}"
+                checked += 1
+    assert checked > 50
+
+
+def _options(line: str, known: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    """Yield each option in *line* with the command it is typed at."""
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:  # prose with one quote
+        return
+    path = words[0]
+    for before, word in itertools.pairwise(words):
+        if f"{path}/{word}" in known:
+            path = f"{path}/{word}"
+        if word == "--" or word.endswith(".py") or word in ("|", "&&", ">", ";"):
+            return
+        if word.startswith("-") and len(word) > 1:
+            yield path, word.split("=")[0]
+        elif path == "colabdev/run" and before in ("-m", "run"):
+            return
