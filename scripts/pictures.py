@@ -194,15 +194,20 @@ def normal(line: Text) -> Text:
     """Write what differs from run to run as it would always be; columns stay where they are."""
     plain = line.plain
     for pattern, instead in _VARYING:
-        plain = re.sub(
-            pattern, lambda found, said=instead: said[: len(found[0])].ljust(len(found[0])), plain
-        )
+        plain = re.sub(pattern, lambda found, said=instead: _in_place(found, said), plain)
     if plain == line.plain:
         return line
     made = Text(plain)
     for span in line.spans:
         made.stylize(span.style, span.start, span.end)
     return made
+
+
+def _in_place(found: "re.Match[str]", instead: str) -> str:
+    """Return *instead*, as long as what it stands for where anything comes after it."""
+    if not found.string[found.end() :].strip():
+        return instead
+    return instead[: len(found[0])].ljust(len(found[0]))
 
 
 def _cell(cell: Path, vm: Path, *words: str) -> str:
