@@ -2,7 +2,7 @@
 # Starts a private SSH server that lets in the laptops whose public keys are below and nobody else,
 # opens a tunnel to it, and prints the line to run on the laptop. colabdev_stop() ends it all.
 # Google's terms: without compute units no SSH on Colab; a session that has it may be ended.
-# The text of this cell runs once more in the background, to hold server and tunnel.
+# Keep this cell to itself: its text runs once more in the background, to hold both open.
 # @markdown NAME: what this runtime is called.
 NAME = "colab"  # @param {type:"string"}
 # @markdown WORKSPACE_ROOT: where projects go; empty is /content.

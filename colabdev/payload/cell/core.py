@@ -37,7 +37,7 @@ GPU_USE = ("--query-gpu=name,memory.used,utilization.gpu", "--format=csv,noheade
 PROFILE = '[ ! -r "${COLABDEV_RUNTIME-}/env.sh" ] || . "$COLABDEV_RUNTIME/env.sh"\n'
 Facts = dict[str, Any]
 Held = Generator[Facts, None, None]
-Record = list[Any]  # of a process: its number and its start time
+TEXT: Any = {"encoding": "utf-8", "errors": "surrogateescape"}  # how our files are written
 
 
 class CellError(Exception):
@@ -162,7 +162,8 @@ def _keep(tunnel: Tunnel, keys: list[str], name: str, root: str) -> None:
         step = "Choose another folder as WORKSPACE_ROOT, at the top of the cell."
         raise CellError(f"The workspace {path!r} cannot be used.", step)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    kept, lock = [tunnel.via, tunnel.settings, name, path], os.open(HERE, os.O_RDONLY)
+    kept = [tunnel.via, tunnel.settings, name, path]
+    lock = os.open(f"{HERE}/lock", os.O_RDWR | os.O_CREAT, 0o600)
     while True:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
@@ -184,6 +185,8 @@ def _keep(tunnel: Tunnel, keys: list[str], name: str, root: str) -> None:
     _set_up_ssh(facts, keys, tunnel.ports)
     _start_sshd(facts)
     told, delay, limit = Facts(), 1, time.monotonic() + tunnel.patience
+    if tunnel.via != "none":
+        print(f"Opening the {tunnel.via} tunnel.")
     while True:
         _write("tunnel/state.json", {**told, "status": "starting"})
         try:
@@ -251,8 +254,7 @@ def _set_up_ssh(facts: Facts, keys: list[str], ports: tuple[int, ...]) -> None:
         lines += ["PerSourcePenalties no"]  # all come from loopback, strangers and the user
     # Of several SetEnv lines only the first counts, and none can hold a newline; env.sh can.
     pairs = [_quoted(f"{name}={text}") for name, text in environment if "\n" not in text]
-    lines += [f"SetEnv {' '.join(pairs)}", ""]
-    config = _write("sshd/sshd_config", "\n".join(lines))
+    config = _write("sshd/sshd_config", "\n".join([*lines, f"SetEnv {' '.join(pairs)}", ""]))
     facts["serve"] = [program, "-D", "-e", "-f", config]
     _run([program, "-t", "-f", config]).check_returncode()
     if runs and before != _read("sshd/sshd_config"):
@@ -296,20 +298,21 @@ def _handed_on() -> dict[str, str]:
     return {**kept, "HOME": os.path.expanduser("~"), **ours}
 
 
-def _alive(record: Record | None) -> bool:
+def _alive(record: list[Any] | None) -> bool:
     """Tell whether the process of *record* is there and is still the same."""
     return record is not None and _born(record[0]) == record[1] != ""
 
 
-def _record(pid: int) -> Record:
+def _record(pid: int) -> list[Any]:
+    """Return what tells the process *pid* from every other: its number and its start time."""
     return [pid, _born(pid)]
 
 
-def _children(parent: int) -> list[Record]:
+def _children(parent: int) -> list[list[Any]]:
     return [_record(int(pid)) for pid in _run(["pgrep", "-P", str(parent)]).stdout.split()]
 
 
-def _end(record: Record | None) -> bool:
+def _end(record: list[Any] | None) -> bool:
     """End the process of *record*, by force after ten seconds; False when it was not there."""
     there = _alive(record)
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -321,11 +324,9 @@ def _end(record: Record | None) -> bool:
 
 def _wait_for(done: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
     limit = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > limit:
-            return False
+    while not (there := done()) and time.monotonic() < limit:
         time.sleep(pause)
-    return True
+    return there
 
 
 def _run(words: list[str], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -335,7 +336,7 @@ def _run(words: list[str], env: dict[str, str] | None = None) -> subprocess.Comp
     )
 
 
-def _started(words: list[str], out: str, err: str) -> Record:
+def _started(words: list[str], out: str, err: str) -> list[Any]:
     """Start *words* in a session of its own, which no signal of the notebook's reaches."""
     options: Any = {"env": _handed_on(), "stdin": subprocess.DEVNULL, "start_new_session": True}
     paths = f"{HERE}/{out}", f"{HERE}/{err}"
@@ -358,7 +359,7 @@ def _private(path: str, flags: int) -> int:
 def _write(name: str, content: str | Facts) -> str:
     """Write a file of ours; who reads it meanwhile sees the old or the new, never a half."""
     path, text = f"{HERE}/{name}", content if isinstance(content, str) else json.dumps(content)
-    with open(f"{path}.new", "w", errors="surrogateescape", opener=_private) as stream:
+    with open(f"{path}.new", "w", opener=_private, **TEXT) as stream:
         stream.write(text)
     os.replace(f"{path}.new", path)
     return path
@@ -366,8 +367,8 @@ def _write(name: str, content: str | Facts) -> str:
 
 def _read(name: str) -> str:
     path = f"{HERE}/{name}"
-    with contextlib.suppress(FileNotFoundError), open(path, errors="surrogateescape") as stream:
-        return stream.read()
+    with contextlib.suppress(FileNotFoundError), open(path, **TEXT) as stream:
+        return str(stream.read())
     return ""
 
 
