@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 
 from colabdev.errors import ProtocolError, RemoteError
 from colabdev.jobs.client import cancel, follow, jobs, start
-from colabdev.jobs.job import Artifact, Dropped, Exited, JobSpec, JobState, Metric, Output, Record
+from colabdev.jobs.job import (
+    Artifact,
+    DiskFull,
+    Dropped,
+    Exited,
+    GpuSample,
+    JobSpec,
+    JobState,
+    Metric,
+    Output,
+    Record,
+)
 from colabdev.jobs.wire import Place, read_event, read_job, read_place
 from colabdev.remote.frames import pack
 from colabdev.remote.local import LocalProcess, LocalTransport
@@ -68,7 +79,8 @@ def test_any_frame_is_an_event_or_an_error(kind: bytes, body: bytes) -> None:
         event = read_event(kind, body, 0)
     except ProtocolError:
         return
-    assert isinstance(event, Output | Metric | Record | Artifact | Dropped | Exited)
+    kinds = Output | Metric | Record | Artifact | Dropped | DiskFull | GpuSample | Exited
+    assert isinstance(event, kinds)
 
 
 METRIC = {"v": 1, "kind": "metric", "metric": "loss", "value": 0.5}
