@@ -5,6 +5,7 @@ import contextlib
 import inspect
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,13 +21,14 @@ from colabdev.errors import (
     HostKeyMismatch,
     HostUnreachable,
     LoginRefused,
+    RemoteFailure,
     TransportError,
 )
 from colabdev.remote.destination import ConnectString, Destination, fingerprint
 from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.ssh.failures import FAILURES, translate
 from colabdev.remote.sshkey import ensure_key
-from colabdev.remote.transport import run
+from colabdev.remote.transport import Process, run
 from tests.remote.keys import fresh_ed25519
 from tests.remote.relay import relay_to
 from tests.support.runtime import StartedRuntime
@@ -281,3 +283,35 @@ def test_a_name_that_does_not_resolve() -> None:
     error = translate(foreign.value, Destination("root", "no-such-host", 22, "ssh-ed25519 AAAA"))
     assert isinstance(error, HostUnreachable)
     assert error.message == "The name no-such-host does not resolve."
+
+
+def test_a_command_that_ends_while_it_is_written_to_ends_nothing_else(
+    address: ConnectString, swift_switches: None
+) -> None:
+    """Whoever is about to send when the far side closes a channel does not cost the connection."""
+    with _connect(address.destination) as transport:
+        for _ in range(25):
+            process = transport.start(["true"])
+            writers = [threading.Thread(target=_write_on, args=(process,)) for _ in range(4)]
+            for writer in writers:
+                writer.start()
+            for writer in writers:
+                writer.join()
+            process.close()
+            assert transport.is_alive()
+        assert run(transport, ["cat"], b"as ever").stdout == b"as ever"
+
+
+@pytest.fixture
+def swift_switches() -> Iterator[None]:
+    """Let threads take turns as often as they can, so that each order comes about."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def _write_on(process: Process) -> None:
+    with contextlib.suppress(RemoteFailure):
+        while True:
+            process.write(b"x")

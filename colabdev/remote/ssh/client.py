@@ -43,6 +43,7 @@ class Client(paramiko.Transport):  # type: ignore[misc]  # untyped, see the impo
     def __init__(self, link: socket.socket, via: str = "none") -> None:
         self.meter = Meter(link, via)
         super().__init__(self.meter)
+        self._closed_there: set[int] = set()  # the server's numbers of channels that we closed
         self._unanswered = 0
         self._received = 0  # bytes, when the last sign of life was asked for
         for reply in (wire.MSG_REQUEST_SUCCESS, wire.MSG_REQUEST_FAILURE):
@@ -83,6 +84,25 @@ class Client(paramiko.Transport):  # type: ignore[misc]  # untyped, see the impo
         if self.is_alive():
             self.join(timeout=2)
         self.meter.note()
+
+    def _send_message(self, data: Any) -> None:
+        """Send *data*, but nothing for a channel whose CLOSE has been sent (RFC 4254, 5.3).
+
+        paramiko lets a writer slip by that was just about to send when the far side closed, and
+        sshd ends the whole connection for that. Messages of channels come one at a time.
+        """
+        text = data.asbytes()
+        if wire.MSG_CHANNEL_WINDOW_ADJUST <= text[0] <= wire.MSG_CHANNEL_REQUEST:
+            number = int.from_bytes(text[1:5], "big")
+            if number in self._closed_there:
+                if all(
+                    one.closed or one.remote_chanid != number for one in self._channels.values()
+                ):
+                    return
+                self._closed_there.discard(number)  # a new channel has it by now
+            if text[0] == wire.MSG_CHANNEL_CLOSE:
+                self._closed_there.add(number)
+        super()._send_message(data)
 
     def _beat(self) -> None:
         # Whatever arrives is a sign of life: on a slow link the answer waits behind other data.
