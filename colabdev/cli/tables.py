@@ -1,5 +1,6 @@
 """Tables and texts for people, laid out for their terminal."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -10,6 +11,8 @@ from rich.text import Text
 
 from colabdev.cli.clean import clean_line
 
+_COMMAND = re.compile(r"'(?:colabdev|colab|ssh|pip|apt) [^'\n]{1,60}'")
+_NO_BREAK = "\ue000"  # a character nobody uses, one column wide
 _SHORT = 18  # characters; a longer cell may be folded where the terminal is narrow
 
 
@@ -46,7 +49,11 @@ def _cell(value: object) -> str:
 
 def paragraph(text: str) -> None:
     """Print *text* with lines broken between words; a Korean letter takes two columns."""
-    Terminal(markup=False, highlight=False, emoji=False).print(Text(text), soft_wrap=False)
+    terminal = Terminal(markup=False, highlight=False, emoji=False)
+    for line in text.split("\n"):
+        for part in Text(_held_together(line)).wrap(terminal, terminal.width) or [Text()]:
+            part.rstrip()
+            terminal.print(_let_go(part), soft_wrap=True)
 
 
 def message(text: str) -> str:
@@ -56,10 +63,21 @@ def message(text: str) -> str:
         for line in text.split("\n"):
             inside = line.lstrip(" ")
             before = " " * (len(line) - len(inside))
-            for part in Text.from_ansi(inside).wrap(terminal, terminal.width - len(before)):
+            whole = Text.from_ansi(_held_together(inside))
+            for part in whole.wrap(terminal, terminal.width - len(before)) or [Text()]:
                 part.rstrip()
-                terminal.print(before, part, sep="", soft_wrap=True)
+                terminal.print(before, _let_go(part), sep="", soft_wrap=True)
     return capture.get().removesuffix("\n")
+
+
+def _held_together(line: str) -> str:
+    """Return *line* with commands in quotes as single words: they are copied from one line."""
+    return _COMMAND.sub(lambda found: found[0].replace(" ", _NO_BREAK), line)
+
+
+def _let_go(part: Text) -> Text:
+    part.plain = part.plain.replace(_NO_BREAK, " ")
+    return part
 
 
 def moment(seconds: float) -> str:

@@ -79,3 +79,11 @@ def test_no_summary_is_cut_off() -> None:
                 walk(command, f"{path} {name}")
 
     walk(cli, "colabdev")
+
+
+@pytest.mark.parametrize("columns", range(40, 100, 7))
+def test_a_command_in_quotes_stays_on_one_line(columns: int) -> None:
+    """What will be copied is in one piece, wherever the line before it would have ended."""
+    env = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", "LANGUAGE": "en"}
+    screen = _screen(("doctor", "nowhere"), columns, env)
+    assert any("'colabdev cell --copy'" in line for line in screen.split("\n")), screen
