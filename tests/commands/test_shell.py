@@ -13,6 +13,7 @@ from colabdev.errors import ConfigError, InputError
 from colabdev.remote.runtime import Registry
 from tests.commands.conftest import Heard
 from tests.support.runtime import StartedRuntime
+from tests.support.terminal import lent_by_sshd
 
 ODD_WORDS = ["two words", "$HOME", "김", "a'b", 'c"d', "x\ny"]
 
@@ -36,10 +37,7 @@ def test_a_command_runs_in_the_workspace(machine: StartedRuntime, heard: Heard) 
 @pytest.mark.sshd
 def test_a_shell_with_a_terminal(machine: StartedRuntime, heard: Heard) -> None:
     """Without a command there is an interactive shell on a terminal, in the workspace."""
-    if (
-        os.getuid()
-        and "gid=" not in Path("/proc/mounts").read_text().partition(" devpts ")[2][:200]
-    ):
+    if not lent_by_sshd():
         pytest.skip("this machine's devpts (no gid=) lets only root's sshd open a terminal")
     connect(machine.connect_string, "colab", heard)
     near, far = pty.openpty()

@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 
 class Terminal:
@@ -72,3 +73,9 @@ def terminal(*words: str, env: Mapping[str, str] | None = None) -> Iterator[Term
         yield there
     finally:
         there.close()
+
+
+def lent_by_sshd() -> bool:
+    """Tell whether this user's sshd can open a terminal here: devpts wants ``gid=``, or root."""
+    options = Path("/proc/mounts").read_text().partition(" devpts ")[2][:200]
+    return not os.getuid() or "gid=" in options
