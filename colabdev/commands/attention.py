@@ -35,6 +35,7 @@ class Attention:
     """
 
     def __init__(self, line: Line, reporter: Reporter, *, stopping: bool = True) -> None:
+        self.over = False  # the job has ended, and its last results are brought
         self._line = line
         self._stopping = stopping
         self._reporter = reporter
@@ -69,15 +70,8 @@ class Attention:
         """
         if self._pressed and not self._warned:
             self._warned = True
-            cancelling = typed("cancel", self._line.runtime, job.id if job else "last")
-            self._reporter.warn(
-                tr("The job is asked to stop."),
-                tr(
-                    "Ctrl-C again leaves it running. To end it in any case: {cancelling}",
-                    cancelling=cancelling,
-                ),
-            )
-        if self._pressed and job and not self._asked:
+            self._say_pressed(job)
+        if self._pressed and job and not self.over and not self._asked:
             # Beside, so that a second Ctrl-C counts even when the line is dead.
             wish = job.id
             # The one signal and nothing harder: whoever leaves now leaves a job that goes on.
@@ -100,6 +94,20 @@ class Attention:
         if isinstance(event, Exited):
             self._inside = False
         self.say()
+
+    def _say_pressed(self, job: Job | None) -> None:
+        if self.over:
+            text = tr("The job has ended; its last results are on their way.")
+            self._reporter.warn(text, tr("Ctrl-C again leaves them on the runtime."))
+            return
+        cancelling = typed("cancel", self._line.runtime, job.id if job else "last")
+        self._reporter.warn(
+            tr("The job is asked to stop."),
+            tr(
+                "Ctrl-C again leaves it running. To end it in any case: {cancelling}",
+                cancelling=cancelling,
+            ),
+        )
 
     def _say_dropped(self, event: Dropped) -> None:
         lost = size_text(event.size)

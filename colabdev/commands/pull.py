@@ -15,7 +15,7 @@ from colabdev.commands.reporter import Reporter
 from colabdev.commands.typed import typed
 from colabdev.jobs.job import Artifact, Job
 from colabdev.jobs.line import Line
-from colabdev.language import tr
+from colabdev.language import tr, tr_n
 from colabdev.sync.report import size_text
 
 PULL_LIMIT = 500_000_000
@@ -82,7 +82,8 @@ class Harvest:
             self._tell(arrival)
 
     def finish(self) -> None:
-        """Wait until the last of them is here, or the user has left."""
+        """Wait until the last of them is here, or the user has left; say what is not."""
+        self._attention.over = True
         if self._pull and self._pull.finish():
             with self._reporter.step(tr("Bringing back the last results")) as step:
                 while (left := self._pull.left) and not self._attention.left:
@@ -93,16 +94,26 @@ class Harvest:
                     self._attention.look(self._job)
                     self.look()
         self.look()
-        if self._homeless:
-            self._attention.say(
-                lambda: self._reporter.warn(
-                    tr("The job's results stay on the runtime, in {cwd}.", cwd=self._job.cwd),
-                    tr(
-                        "In the project's folder here, this brings them: {attaching}",
-                        attaching=typed("attach", self._line.runtime, self._job.id),
-                    ),
+        if left := self._pull.left if self._pull else 0:
+            self._say_left(
+                tr_n(
+                    "{count} result stays on the runtime, in {cwd}.",
+                    "{count} results stay on the runtime, in {cwd}.",
+                    left,
+                    cwd=self._job.cwd,
                 )
             )
+        elif self._homeless:
+            self._say_left(
+                tr("The job's results stay on the runtime, in {cwd}.", cwd=self._job.cwd)
+            )
+
+    def _say_left(self, text: str) -> None:
+        attaching = typed("attach", self._line.runtime, self._job.id)
+        hint = tr(
+            "In the project's folder here, this brings them: {attaching}", attaching=attaching
+        )
+        self._attention.say(lambda: self._reporter.warn(text, hint))
 
     def close(self) -> None:
         """Bring nothing more."""
@@ -190,7 +201,7 @@ class Pull:
     def left(self) -> int:
         """How many have neither come nor failed yet."""
         with self._changed:
-            return self._busy + len(self._wanted) + len(self._stale) * self._finishing
+            return len(self._wanted) + len(self._stale) * self._finishing or self._busy
 
     @property
     def progress(self) -> tuple[int, int] | None:

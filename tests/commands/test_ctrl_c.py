@@ -1,14 +1,20 @@
 """Ctrl-C in a real terminal, under each command that waits for a job."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from colabdev.commands.connect import connect
 from colabdev.commands.jobs import list_jobs
+from colabdev.commands.reporter import Silent
 from colabdev.jobs.job import JobState
+from colabdev.remote.runtime import Registry
+from tests.remote.relay import relay_to
 from tests.support.cli import colabdev
 from tests.support.far import far_side, until
+from tests.support.runtime import StartedRuntime
 from tests.support.terminal import terminal
 
 CTRL_C = "\x03"
@@ -60,6 +66,31 @@ def test_a_second_one_leaves_the_job_running(command: str) -> None:
     (job,) = list_jobs("here")
     assert f"colabdev attach --on here {job.id}" in screen.screen
     assert job.state is JobState.RUNNING
+
+
+@pytest.mark.sshd
+def test_who_does_not_wait_for_the_last_results_hears_where_they_are(
+    machine: StartedRuntime,
+) -> None:
+    """The job has ended: nobody is asked to stop, and a second Ctrl-C leaves what has not come."""
+    runtime = connect(machine.connect_string, "colab", Silent()).runtime
+    assert runtime.destination
+    with relay_to(runtime.destination.port) as relay:
+        there = replace(runtime.destination, port=relay.port)
+        Registry().put(replace(runtime, destination=there))
+        script = "head -c 30000000 /dev/urandom > x.new; mv x.new x.bin; echo made"
+        with terminal("run", "--pull", "x.bin", "--", "sh", "-c", script) as screen:
+            screen.until("Bringing back the last results")
+            relay.stall()
+            screen.type(CTRL_C)
+            screen.until("on their way")
+            screen.type(CTRL_C)
+            screen.until("1 result stays on the runtime")
+            relay.resume()
+            assert screen.end() == 0
+    assert "colabdev attach" in screen.screen
+    assert "asked to stop" not in screen.screen
+    assert not Path("x.bin").exists()
 
 
 @pytest.mark.parametrize("words", [["logs", "-f"], ["wait"]])
