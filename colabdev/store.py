@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any  # a JSON document is a mapping of anything
 
@@ -33,7 +33,7 @@ def private_dir(path: Path) -> Path:
     return path
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+def write_atomic(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o600) -> None:
     """Replace the contents of *path* by *data* in one step; readers see the old or the new.
 
     The temporary file has *mode* from its first byte on (no moment at which it is wider).
@@ -47,7 +47,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
+                stream.writelines((data,) if isinstance(data, bytes) else data)
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(name).chmod(mode)

@@ -44,13 +44,14 @@ class Archive:
             self._set_aside(error.message)
         except (ValueError, TypeError, KeyError) as error:
             self._set_aside(tr("{path} is damaged: {error}.", path=path, error=error))
+        self._saved: tuple[dict[str, Agreed], dict[str, Entry]] | None
         self._saved = (dict(self.entries), dict(self.listing))
 
     def save(self) -> None:
         """Write what changed in one step and forget the machines not seen for longest."""
         if self._path.exists() and self._saved == (self.entries, self.listing):
             return
-        self._saved = (dict(self.entries), dict(self.listing))
+        self._saved = None  # two more copies for as long as this takes
         document = {
             "version": _VERSION,
             "root": self._root,
@@ -62,16 +63,19 @@ class Archive:
                 if path not in self.entries or self.entries[path].there != entry
             ],
         }
-        parts = [json.dumps(document).encode("ascii")[:-1], b', "entries": [']
-        between = b""
-        for batch in batches(itertools.starmap(_to_line, self.entries.items())):
-            # Not the whole of it at once, which would be several times as large as the entries.
-            parts += [between, json.dumps(batch, separators=(",", ":")).encode("ascii")[1:-1]]
-            between = b","
-        write_atomic(self._path, b"".join((*parts, b"]}")))
+        write_atomic(self._path, self._written(json.dumps(document)))
         others = sorted(self._path.parent.glob("*.json"), key=lambda path: -path.stat().st_mtime)
         for path in others[_KEPT:]:
             path.unlink()
+
+    def _written(self, document: str) -> Iterator[bytes]:
+        """Yield *document* with the entries, of which not all are text at once."""
+        yield document.encode("ascii")[:-1] + b', "entries": ['
+        between = b""
+        for batch in batches(itertools.starmap(_to_line, self.entries.items())):
+            yield between + json.dumps(batch, separators=(",", ":")).encode("ascii")[1:-1]
+            between = b","
+        yield b"]}"
 
     def _set_aside(self, reason: str) -> None:
         self.entries, self.listing = {}, {}

@@ -53,7 +53,8 @@ class Contents(Protocol):
 class LocalContents:
     """The contents of *changes* as they stand in the tree at *root* on this machine.
 
-    *bases* are the marks of the blocks of what stands in their place on the other side.
+    *bases* are the marks of the blocks of what stands in their place on the other side, *known*
+    the entries of the tree as it was listed.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class LocalContents:
         most: Limit,
         meter: Meter,
         bases: Mapping[str, bytes] | None = None,
+        known: Mapping[str, Entry] | None = None,
     ) -> None:
+        self._known = known or {}
         self._bases = bases or {}
         self.marks: dict[str, bytes] = {}
         self.sent: dict[str, Sent] = {}
@@ -98,6 +101,9 @@ class LocalContents:
 
     def _was_sent(self, row: wire.Row, digest: str, marks: bytes) -> None:
         path, entry = row[0], entry_of(row)
+        known = self._known.get(path)
+        if known == entry:
+            entry = known  # of two that are the same one is enough
         self.sent[path] = Sent(entry, digest)
         if marks:
             self.marks[path] = marks

@@ -4,10 +4,9 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from colabdev.errors import InputError, ProtocolError, SyncHalted
+from colabdev.errors import InputError, SyncHalted
 from colabdev.language import mark, tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
@@ -15,14 +14,15 @@ from colabdev.remote.transport import Transport
 from colabdev.sync.along import Along
 from colabdev.sync.archive import Archive, open_archive
 from colabdev.sync.blocks import Blocks
-from colabdev.sync.contents import Contents, Meter, Progress, Sent
+from colabdev.sync.carried import Carried
+from colabdev.sync.contents import Meter, Progress
 from colabdev.sync.ignore import ProjectRules, chooser
 from colabdev.sync.incoming import Disk, screen
 from colabdev.sync.oneway import flipped, only_sent, overwritten, part_of
 from colabdev.sync.options import LIMIT as LIMIT
 from colabdev.sync.options import Mode, Options
 from colabdev.sync.reconcile import Agreed, Change, Digests, Limit, Plan, reconcile
-from colabdev.sync.replica import LocalReplica, Outcome, RemoteReplica, Replica
+from colabdev.sync.replica import LocalReplica, RemoteReplica, Replica
 from colabdev.sync.report import Planned, SyncReport
 from colabdev.sync.safety import check_deletions, check_not_emptied, checked_project
 from colabdev.sync.settings import project_settings
@@ -75,14 +75,6 @@ def sync(
         return sync_.report()
 
 
-@dataclass(slots=True)
-class _Carried:
-    """What one way carried: the *contents* that went and what became of each, by path."""
-
-    contents: Contents
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-
 class _Sync:
     """One sync under way; its steps come in the order of its methods."""
 
@@ -108,12 +100,12 @@ class _Sync:
         self._local = self._here.snapshot(self._rules)
         self._remote = Snapshot()
         self._plan = Plan()
-        self._fetched: _Carried | None = None
-        self._sent: _Carried | None = None
+        self._fetched: Carried | None = None
+        self._sent: Carried | None = None
         self._current: dict[str, Agreed] = {}  # what both sides hold now
         self._digests: dict[str, str] = {}  # of files here that were asked for
         self._asked: dict[str, str] = {}  # of files there
-        self._guessed: _Carried | None = None
+        self._guessed: Carried | None = None
         self._is_decided = False  # for what was known to be there
         self._foreseen = False  # if nothing changed there, what was guessed is all
 
@@ -133,7 +125,7 @@ class _Sync:
             if plan.send and not (plan.fetch or plan.ask_there):
                 bases = self._bases(plan.send, here=False)
                 contents = self._here.contents(plan.send, self._limit, self._meter(), bases)
-                self._guessed = _Carried(contents)
+                self._guessed = Carried(contents)
                 return contents.frames()
         return None
 
@@ -155,7 +147,7 @@ class _Sync:
                 push.close()
         if there.took is not None:
             assert self._guessed, "something was pushed"
-            self._sent = _accounted(self._guessed.contents, there.took)
+            self._sent = self._guessed.account(there.took)
         if along and along.begun:
             took = there.took or ()
             along.holds = there.same and all(outcome.state == "done" for outcome in took)
@@ -245,24 +237,26 @@ class _Sync:
         if plan.fetch:
             bases = self._bases(plan.fetch, here=True)
             self._fetched = _carry(there, self._here, plan.fetch, self._limit, meter, bases)
-            for path, sent, became in _done(self._fetched):
+            for path, sent, became in self._fetched.done():
                 if became:
                     self._blocks.learn(to_row(path, became), sent.digest)
                 pair = became and sent.entry and (became, self._there_seen(sent.entry))
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
+            self._fetched.close()
             archive.save()
         if plan.send and not self._sent:
             bases = self._bases(plan.send, here=False)
             self._sent = _carry(self._here, there, plan.send, self._limit, meter, bases)
         if self._sent:
             self._remember_blocks(self._sent)
-            for path, sent, became in _done(self._sent):
+            for path, sent, became in self._sent.done():
                 if became:
                     archive.listing[path] = became
                 else:
                     archive.listing.pop(path, None)
                 pair = became and sent.entry and (self._here_seen(sent.entry), became)
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
+            self._sent.close()
         archive.save()
 
     def _meter(self) -> Meter:
@@ -294,9 +288,9 @@ class _Sync:
             return agreed.digest
         return (self._digests if here else self._asked).get(path, "")
 
-    def _remember_blocks(self, carried: _Carried) -> None:
+    def _remember_blocks(self, carried: Carried) -> None:
         for path, marks in carried.contents.marks.items():
-            if carried.outcomes[path].state == "done":
+            if carried.is_done(path):
                 self._blocks.remember(carried.contents.sent[path].digest, marks)
             elif agreed := self._archive.entries.get(path):
                 self._blocks.forget(agreed.digest)
@@ -350,26 +344,30 @@ class _Sync:
             Left(path, tr("it changed, or could not be read, while it was compared"))
             for path in sorted({*plan.ask_here, *plan.ask_there})
         ]
-        ways = [way for way in (self._fetched, self._sent) if way]
-        skipped = [left for way in ways for left in way.contents.skipped]
-        sent, deleted_there, sent_bytes = _tally(self._sent)
-        received, deleted_here, received_bytes = _tally(self._fetched)
+        nothing = Carried(self._here.contents((), self._limit, Meter()))
+        sent, fetched = self._sent or nothing, self._fetched or nothing
         return SyncReport(
             planned=tuple(_planned(plan)) if self.is_dry else (),
             cost_up=self._cost() if self.is_dry else 0,
-            sent=sent,
-            bytes=sent_bytes,
-            received=received,
-            received_bytes=received_bytes,
-            deleted_here=deleted_here,
-            deleted_there=deleted_there,
+            sent=sent.put,
+            bytes=sent.size,
+            received=fetched.put,
+            received_bytes=fetched.size,
+            deleted_here=fetched.gone,
+            deleted_there=sent.gone,
             unchanged=sum(agreed.here.kind is Kind.FILE for agreed in plan.agreed.values()),
-            conflicts=(*plan.conflicts, *_left(ways, "changed")),
+            conflicts=(*plan.conflicts, *fetched.left("changed"), *sent.left("changed")),
             changed_here=tuple(plan.changed_here),
             changed_there=tuple(plan.changed_there),
             too_large=plan.too_large,
-            refused=(*plan.refused, *_left(ways, "refused")),
-            skipped=(*local.skipped, *remote.skipped, *skipped, *undecided),
+            refused=(*plan.refused, *fetched.left("refused"), *sent.left("refused")),
+            skipped=(
+                *local.skipped,
+                *remote.skipped,
+                *fetched.contents.skipped,
+                *sent.contents.skipped,
+                *undecided,
+            ),
             notices=(self._archive.notice,) if self._archive.notice else (),
             code_digest=_code_digest(self._current),
         )
@@ -382,46 +380,11 @@ def _carry(
     most: Limit,
     meter: Meter,
     bases: Mapping[str, bytes],
-) -> _Carried:
+) -> Carried:
     """Carry *changes* from one side to the other and hold it to account for every one of them."""
     contents = source.contents(changes, most, meter, bases)
     with contextlib.closing(contents.frames()) as frames:
-        return _accounted(contents, target.apply(frames))
-
-
-def _accounted(contents: Contents, told: Iterable[Outcome]) -> _Carried:
-    outcomes = {outcome.path: outcome for outcome in told}
-    if outcomes.keys() != contents.sent.keys() or any(
-        outcome.state == "done" and (outcome.entry is None) != (contents.sent[path].entry is None)
-        for path, outcome in outcomes.items()
-    ):
-        raise ProtocolError(
-            tr("The runtime does not account for every file that was sent."), tr("Sync again.")
-        )
-    return _Carried(contents, outcomes)
-
-
-def _done(carried: _Carried) -> Iterator[tuple[str, Sent, Entry | None]]:
-    for path, outcome in carried.outcomes.items():
-        if outcome.state == "done":
-            yield path, carried.contents.sent[path], outcome.entry
-
-
-def _tally(carried: _Carried | None) -> tuple[tuple[str, ...], tuple[str, ...], int]:
-    """Return the paths that were put, those that were taken away, and the bytes of the former."""
-    done = sorted(_done(carried), key=lambda done: done[0]) if carried else []
-    put = tuple(path for path, sent, _ in done if sent.entry)
-    gone = tuple(path for path, sent, _ in done if not sent.entry)
-    return put, gone, sum(sent.entry.size for _, sent, _ in done if sent.entry)
-
-
-def _left(ways: Iterable[_Carried], state: str) -> list[Left]:
-    return [
-        Left(outcome.path, outcome.reason)
-        for way in ways
-        for outcome in way.outcomes.values()
-        if outcome.state == state
-    ]
+        return Carried(contents).account(target.apply(frames))
 
 
 def _planned(plan: Plan) -> Iterator[Planned]:

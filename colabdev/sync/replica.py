@@ -120,7 +120,7 @@ class LocalReplica:
         meter: Meter,
         bases: Mapping[str, bytes] | None = None,
     ) -> Contents:
-        return LocalContents(Path(self._root), changes, most, meter, bases)
+        return LocalContents(Path(self._root), changes, most, meter, bases, self._entries)
 
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
         with _local_failures():
