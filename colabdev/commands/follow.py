@@ -23,7 +23,6 @@ from colabdev.jobs.job import Artifact, Exited, Job, JobState
 from colabdev.jobs.line import Line
 from colabdev.jobs.listener import Listener
 from colabdev.language import tr, tr_n
-from colabdev.remote.host import host_facts
 from colabdev.remote.runtime import Runtime
 from colabdev.results.run import Run, RunState
 from colabdev.results.store import Results
@@ -158,6 +157,8 @@ def _listen(
 
 def _record_hardware(line: Line, job: Job, path: Path) -> None:
     """Record what the job's numbers come from, as soon as the machine has said so."""
+    from colabdev.remote.host import host_facts  # once in a machine's life
+
     facts = line.persist(lambda transport: host_facts(transport, line.runtime.root, torch=False))
     with Results(path) as results:
         results.describe(job.id, asdict(facts))

@@ -4,15 +4,17 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any  # facts are JSON: a mapping of anything
+from typing import TYPE_CHECKING, Any  # facts are JSON: a mapping of anything
 
 from colabdev import paths
 from colabdev.commands.reporter import Reporter
 from colabdev.errors import ConfigError
 from colabdev.language import tr
-from colabdev.remote.host import HostFacts
 from colabdev.remote.runtime import Runtime
 from colabdev.store import Document
+
+if TYPE_CHECKING:
+    from colabdev.remote.host import HostFacts
 
 _MOST = 20  # machines come and go
 _SOON = 3600.0  # seconds
@@ -53,7 +55,7 @@ def warn_of_the_end(
             )
 
 
-def remember_hardware(facts: HostFacts, now: Callable[[], float] = time.time) -> None:
+def remember_hardware(facts: "HostFacts", now: Callable[[], float] = time.time) -> None:
     """Keep what a machine said; a file that cannot be written costs a question next time."""
     with contextlib.suppress(ConfigError), _document().edit() as contents:
         machines = contents.get("machines")

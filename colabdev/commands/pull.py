@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Self
 
 from colabdev.commands.attention import TICK, Attention
-from colabdev.commands.bringing import Bringer, NotBrought, Superseded
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.typed import typed
 from colabdev.jobs.job import Artifact, Job
@@ -164,6 +163,8 @@ class Pull:
         limit: int = PULL_LIMIT,
         anyway: bool = False,
     ) -> None:
+        from colabdev.commands.bringing import Bringer  # most jobs bring nothing
+
         self._job = job
         self._bringer = Bringer(line, job, project, limit, anyway=anyway)
         self._wanted: dict[str, Artifact] = {}
@@ -221,6 +222,8 @@ class Pull:
         self.close()
 
     def _work(self) -> None:
+        from colabdev.commands.bringing import NotBrought, Superseded
+
         while artifact := self._next():
             begun = time.monotonic()
             try:
@@ -266,6 +269,6 @@ class Pull:
                 del self._wanted[artifact.path]
                 self._stale[artifact.path] = arrival
 
-    def _failed(self, artifact: Artifact, error: NotBrought) -> Arrival:
+    def _failed(self, artifact: Artifact, error: Exception) -> Arrival:
         place = f"{self._job.cwd}/{artifact.path}"
         return Arrival(artifact, str(error), tr("It stays on the runtime: {place}", place=place))
