@@ -4,10 +4,11 @@ import contextlib
 import os
 from typing import Dict, List, Tuple
 
-# By what stands in the argument lists below a connection; the first that fits names it.
+# By what stands in the argument lists below a connection; the first that fits names it. Ours comes
+# first: below it there may be jobs, which run anything.
 USES = (
-    ("editor", (b"-server/", b"/.vscode", b"/.cursor", b"vscodium")),
     ("colabdev", (b"<colabdev ",)),
+    ("editor", (b"-server/", b"/.vscode", b"/.cursor", b"vscodium")),
     ("sftp", (b"sftp-server", b"internal-sftp")),
 )
 
