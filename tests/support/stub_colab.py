@@ -84,7 +84,7 @@ def main(words: list[str]) -> int:
         return 0
     if words[0] == "new":
         print(f"[colab] Creating session '{name}'...")
-        while known["slow"] and not (HERE / "go").exists():
+        while known["slow"] and HERE.exists() and not (HERE / "go").exists():
             time.sleep(0.02)
         gpu = words[words.index("--gpu") + 1] if "--gpu" in words else "NONE"
         state(sessions=known["sessions"] | {name: gpu})
