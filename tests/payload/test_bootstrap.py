@@ -206,6 +206,21 @@ def test_a_cell_that_is_killed_in_the_middle_is_picked_up(folder: Path) -> None:
         run_cell(home, environment, "stop")
 
 
+def test_a_killed_keeper_is_replaced_and_its_server_goes_on(folder: Path) -> None:
+    """The next one takes over the server that runs, is noted down, and is found by the next run."""
+    with start_runtime(folder / "vm") as runtime:
+        before = runtime.facts
+        os.kill(before["keeper"][0], signal.SIGKILL)
+        wait_until(lambda: not core._alive(before["keeper"]), "the keeper's end")
+        for _ in range(2):
+            assert connect_string(runtime.cell()) == runtime.connect_string
+        after = runtime.facts
+        assert after["sshd"] == before["sshd"]
+        assert core._alive(after["keeper"])
+        assert "Stopped" in runtime.cell("stop")
+        assert not core._alive(after["keeper"])
+
+
 def test_a_dead_server_is_brought_back_by_the_keeper(folder: Path) -> None:
     """Nobody has to run the cell again: the same key, at the same address."""
     with start_runtime(folder / "vm") as runtime:

@@ -194,6 +194,8 @@ def test_another_name_in_the_form_reaches_ngrok(folder: Path) -> None:
         published = [json.loads(each["metadata"])["name"] for each in stub_ngrok.endpoints(agent)]
         assert published == ["colab", "gpu-2"]
         assert not core._alive(before)
+        assert core._alive(runtime.facts["keeper"])
+        assert connect_string(runtime.cell()) == connect_string(printed)
         assert StartedRuntime(connect_string(printed), runtime.home, {}).ssh("true").returncode == 0
 
 

@@ -182,11 +182,12 @@ def _keep(tunnel: Tunnel, keys: list[str], name: str, root: str) -> None:
     _end(_load("tunnel/state.json").get("agent"))  # left by a keeper that was killed
     facts |= {"name": name, "via": tunnel.via, "root": path, "kept": kept}
     facts |= {"user": _run(["id", "-un"]).stdout.strip(), "keeper": _record(os.getpid())}
+    facts["port"] = facts["port"] if _alive(facts.get("sshd")) else _free_port(facts.get("port", 0))
     _set_up_ssh(facts, keys, tunnel.ports)
+    _write("runtime.json", facts)
     _start_sshd(facts)
     told, delay, limit = Facts(), 1, time.monotonic() + tunnel.patience
-    if tunnel.via != "none":
-        print(f"Opening the {tunnel.via} tunnel.")
+    print(f"The SSH server runs; its tunnel: {tunnel.via}.")
     while True:
         _write("tunnel/state.json", {**told, "status": "starting"})
         try:
@@ -241,8 +242,7 @@ def _set_up_ssh(facts: Facts, keys: list[str], ports: tuple[int, ...]) -> None:
         if "COLAB_RELEASE_TAG" in os.environ:
             with open("/etc/profile.d/colabdev.sh", "w") as stream:
                 stream.write(PROFILE)
-    before, runs = _read("sshd/sshd_config"), _alive(facts.get("sshd"))
-    facts["port"] = facts["port"] if runs else _free_port(facts.get("port", 0))
+    before = _read("sshd/sshd_config")
     lines = [f"ListenAddress 127.0.0.1:{port}" for port in (facts["port"], *ports)]
     allowed = _quoted(f"{HERE}/sshd/authorized_keys".replace("%", "%%"))
     lines += [f"HostKey {_quoted(HERE + '/sshd/host_key')}", f"AuthorizedKeysFile {allowed}"]
@@ -257,7 +257,7 @@ def _set_up_ssh(facts: Facts, keys: list[str], ports: tuple[int, ...]) -> None:
     config = _write("sshd/sshd_config", "\n".join([*lines, f"SetEnv {' '.join(pairs)}", ""]))
     facts["serve"] = [program, "-D", "-e", "-f", config]
     _run([program, "-t", "-f", config]).check_returncode()
-    if runs and before != _read("sshd/sshd_config"):
+    if _alive(facts.get("sshd")) and before != _read("sshd/sshd_config"):
         _remove("sshd/pid")
         os.kill(facts["sshd"][0], signal.SIGHUP)  # it reads that anew, and logins live on
         _wait_for(lambda: bool(_read("sshd/pid")), 10)
@@ -359,9 +359,9 @@ def _private(path: str, flags: int) -> int:
 def _write(name: str, content: str | Facts) -> str:
     """Write a file of ours; who reads it meanwhile sees the old or the new, never a half."""
     path, text = f"{HERE}/{name}", content if isinstance(content, str) else json.dumps(content)
-    with open(f"{path}.new", "w", opener=_private, **TEXT) as stream:
+    with open(f"{path}.{os.getpid()}", "w", opener=_private, **TEXT) as stream:
         stream.write(text)
-    os.replace(f"{path}.new", path)
+    os.replace(stream.name, path)
     return path
 
 
