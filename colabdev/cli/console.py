@@ -119,7 +119,12 @@ class Console:
     def step(self, text: str) -> Iterator[Progress]:
         """Show a spinner, or a bar once a total is known, when it takes longer than a moment."""
         self._note(f"{text} ...")
-        if self.as_json or self.quiet or not _animated():
+        if self.as_json:
+            from colabdev.cli.steps import ToldStep
+
+            yield ToldStep(clean_line(text), lambda **fields: self._emit("progress", **fields))
+            return
+        if self.quiet or not _animated():
             from colabdev.commands.reporter import Silent
 
             yield Silent()

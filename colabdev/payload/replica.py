@@ -84,6 +84,7 @@ from colabdev.payload.sending import (
     batched,
     mark,
     marks_of,
+    span_of,
 )
 from colabdev.payload.stage import Stage
 from colabdev.payload.tree import (
@@ -150,6 +151,7 @@ __all__ = [
     "open_file",
     "pack_json",
     "scan",
+    "span_of",
     "strong_filters",
     "sweep",
     "unpack_json",

@@ -191,6 +191,15 @@ def _check(row: Row, most: int) -> None:
         raise Unreadable("it grew beyond the limit while it was synced")
 
 
+def span_of(body: bytes) -> tuple[int, int]:
+    """Return start and size of the blocks that a frame k names (ValueError: it names none)."""
+    try:
+        start, size = SPAN.unpack(body)
+    except struct.error as error:
+        raise ValueError(str(error)) from error
+    return start, size
+
+
 def mark(block: bytes) -> bytes:
     """Return what tells *block* from others; where it errs, the digest of the file does not."""
     return hashlib.sha256(block).digest()[:MARK]

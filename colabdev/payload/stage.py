@@ -16,7 +16,7 @@ from colabdev.payload.folders import (
     sweep_stages,
 )
 from colabdev.payload.frames import CHUNK, damaged, load_json
-from colabdev.payload.sending import SPAN, batched
+from colabdev.payload.sending import batched, span_of
 from colabdev.payload.tree import Row, check_row, leads_out, make_row, why_unsafe
 
 _DEEP = 40  # folders in one another that are staged as one: each is held open to be taken away
@@ -117,7 +117,7 @@ class Stage:
             if self._open.stream.tell() > self._open.row[2]:
                 raise damaged("more came of a file than was announced")
         elif kind == b"k" and self._open:
-            self._copy(self._open, *SPAN.unpack(body))
+            self._copy(self._open, *span_of(body))
         elif kind == b"f" and self._open:
             self._end(self._open, body)
         elif kind == b"x" and not self._open:

@@ -21,7 +21,6 @@ class Carried:
         self.put: tuple[str, ...] = ()
         self.gone: tuple[str, ...] = ()
         self.size = 0
-        self._became: dict[str, Entry | None] = {}
         self._others: dict[str, Outcome] = {}
 
     def account(self, told: Iterable[Outcome]) -> "Carried":
@@ -38,24 +37,25 @@ class Carried:
             if went is None or (is_done and (entry is None) != (went.entry is None)):
                 raise _not_accounted()
             if is_done:
-                self._became[path] = entry
                 self._others.pop(path, None)
             else:
                 self._others[path] = outcome
-                self._became.pop(path, None)
-        if len(self._became) + len(self._others) != len(sent):
+            if entry and went.entry and entry[:3] == went.entry[:3]:
+                entry = Entry(*went.entry[:3], *entry[3:])  # the same numbers once
+            sent[path] = Sent(went.entry, went.digest, is_done, entry)
+        if sum(one.is_done for one in sent.values()) + len(self._others) != len(sent):
             raise _not_accounted()
         return self
 
     def done(self) -> Iterator[tuple[str, Sent, Entry | None]]:
         """Yield each path at which all went well, what was sent, and what stands there now."""
         for path, sent in self.contents.sent.items():
-            if path in self._became:
-                yield path, sent, self._became[path]
+            if sent.is_done:
+                yield path, sent, sent.became
 
     def is_done(self, path: str) -> bool:
         """Tell whether what was sent for *path* stands there."""
-        return path in self._became
+        return self.contents.sent[path].is_done
 
     def left(self, state: str) -> list[Left]:
         """Return what was left alone in the *state*, and why."""
@@ -68,7 +68,6 @@ class Carried:
         self.gone = tuple(path for path, sent in done if not sent.entry)
         self.size = sum(sent.entry.size for _, sent in done if sent.entry)
         self.contents.sent.clear()
-        self._became.clear()
 
 
 def _not_accounted() -> ProtocolError:

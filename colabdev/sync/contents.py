@@ -30,10 +30,15 @@ class Meter:
 
 
 class Sent(NamedTuple):
-    """What was put on the way: the *entry* as it stood (None: nothing), its *digest*."""
+    """What was put on the way: the *entry* as it stood (None: nothing), its *digest*.
+
+    Once it *is_done* there, *became* is what stands there now (None: nothing).
+    """
 
     entry: Entry | None
     digest: str = ""
+    is_done: bool = False
+    became: Entry | None = None
 
 
 class Contents(Protocol):
@@ -85,7 +90,7 @@ class LocalContents:
             if kind == b"c":
                 self._meter.advance(len(body))
             elif kind == b"k":
-                self._meter.advance(wire.SPAN.unpack(body)[1])
+                self._meter.advance(wire.span_of(body)[1])
             elif kind == b"b":
                 self._meter.advance(self._batched)
                 self._batched = 0

@@ -257,6 +257,7 @@ class _Sync:
                 pair = became and sent.entry and (self._here_seen(sent.entry), became)
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
             self._sent.close()
+            plan.send.clear()
         archive.save()
 
     def _meter(self) -> Meter:

@@ -80,7 +80,7 @@ class Replica(Protocol):
         *bases* are the marks of the blocks of what stands there in the place of large files.
         """
 
-    def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
+    def apply(self, frames: Iterable[Frame]) -> Iterable[Outcome]:
         """Stage the contents that *frames* carry, move them into place, and tell what became.
 
         Nothing is moved before all has come whole.
@@ -197,7 +197,7 @@ class RemoteReplica:
             snapshot = Snapshot(entries, tuple(problems), int(end["now"]))
             self.same = same and not problems
         if pushed is not None and same and not problems:
-            self.took = self._send(rest or (), is_ended=is_all)
+            self.took = list(self._send(rest or (), is_ended=is_all))
         elif not is_all:
             self._conversation.send(b".", b"")
         return snapshot
@@ -277,10 +277,10 @@ class RemoteReplica:
     ) -> Contents:
         return RemoteContents(self._conversation, changes, most, meter, bases)
 
-    def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
+    def apply(self, frames: Iterable[Frame]) -> Iterator[Outcome]:
         return self._send(self._packer.pieces(frames))
 
-    def _send(self, pieces: Iterable[Frame], *, is_ended: bool = False) -> list[Outcome]:
+    def _send(self, pieces: Iterable[Frame], *, is_ended: bool = False) -> Iterator[Outcome]:
         try:
             for kind, body in pieces:
                 self._conversation.send(kind, body)
@@ -290,24 +290,24 @@ class RemoteReplica:
             if error.kind == "stdin":  # it reads no more: it has said why before it ended
                 self._conversation.receive()
             raise
-        with _checked():
-            return self._outcomes()
+        return self._outcomes(*self._conversation.receive())  # here it fails, if it does
 
     @property
     def _conversation(self) -> Conversation:
         assert self._opened, "the snapshot comes first"
         return self._opened
 
-    def _outcomes(self) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        while True:
+    def _outcomes(self, kind: bytes, body: bytes) -> Iterator[Outcome]:
+        count = 0
+        while kind != b".":
+            with _checked():
+                rows = wire.unpack_json(body)
+                if kind != b"a" or not rows or count > wire.MAX_ENTRIES:
+                    raise ValueError(tr("its list of outcomes has no end"))
+                told = [_outcome(row) for row in rows]
+            count += len(told)
+            yield from told
             kind, body = self._conversation.receive()
-            if kind == b".":
-                return outcomes
-            rows = wire.unpack_json(body)
-            if kind != b"a" or not rows or len(outcomes) > wire.MAX_ENTRIES:
-                raise ValueError(tr("its list of outcomes has no end"))
-            outcomes += [_outcome(row) for row in rows]
 
     def __enter__(self) -> "RemoteReplica":
         return self
@@ -385,7 +385,7 @@ class RemoteContents:
                 if kind == b"c" and at:
                     self._meter.advance(len(body))
                 elif kind == b"k" and at in self._bases:
-                    self._meter.advance(wire.SPAN.unpack(body)[1])
+                    self._meter.advance(wire.span_of(body)[1])
                 elif kind == b"f" and at:
                     if body:  # the digest, to which the contents are held where they are staged
                         self.sent[at] = Sent(entry, body.hex())

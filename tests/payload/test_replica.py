@@ -33,6 +33,12 @@ def whole(path: str, data: bytes = b"x") -> bytes:
     return header(row(path, size=len(data))) + pack(b"c", data) + pack(b"f", digest)
 
 
+def based(path: str, size: int) -> bytes:
+    """Return the header of a file that takes blocks from what stands there, whatever it is."""
+    expected = row(path, size=4)
+    return pack(b"p", json.dumps([row(path, size=size), expected, True]).encode())
+
+
 def batch(rows: object, contents: bytes, digest: bytes | None = None) -> bytes:
     """Return the frame that carries small files, each where nothing is expected."""
     listed = [[one, None] for one in rows] if isinstance(rows, list) else rows
@@ -141,6 +147,12 @@ BAD = {
     "an unknown piece": pack(b"?", b""),
     "a cut piece": whole("a")[:-1],
     "a cut header": whole("a") + b"p",
+    "blocks of nothing": header(row("a")) + pack(b"k", struct.pack(">QQ", 0, 1)),
+    "blocks beyond the end": based("base", 4) + pack(b"k", struct.pack(">QQ", 0, 5)),
+    "blocks from elsewhere": based("base", 4) + pack(b"k", struct.pack(">QQ", 2, 1)),
+    "blocks without end": based("base", 4) + pack(b"k", struct.pack(">QQ", 0, (1 << 64) - 1)),
+    "blocks of no form": based("base", 4) + pack(b"k", b"x"),
+    "blocks of no file": pack(b"k", struct.pack(">QQ", 0, 1)),
     "a batch with a wrong digest": batch([row("a")], b"x", digest=bytes(32)),
     "a batch that climbs": batch([row("a"), row("../x")], b"xx"),
     "a batch with git's folder": batch([row(".git/hooks/post-checkout")], b"x"),
@@ -309,6 +321,22 @@ def test_a_stream_that_is_cut_changes_nothing(session: Session) -> None:
         session.talk.receive()
     assert failure.value.kind == "truncated"
     assert tree(session.root) == {}
+
+
+def test_blocks_of_what_is_not_there_are_not_taken(session: Session) -> None:
+    """A base that is another file than was expected, or none, or a link, gives nothing."""
+    outside = session.root.parent / "secret"
+    outside.write_bytes(b"key!")
+    (session.root / "other").write_bytes(b"else")
+    (session.root / "link").symlink_to(outside)
+    session.open()
+    digest = hashlib.sha256(b"key!").digest()
+    blocks = pack(b"k", struct.pack(">QQ", 0, 4)) + pack(b"f", digest)
+    session.send(b"".join(based(path, 4) + blocks for path in ("other", "link", "none", "d/none")))
+    states = {path: state for path, state, *_ in session.finish()}
+    assert states == dict.fromkeys(("other", "link", "none", "d/none"), "changed")
+    assert tree(session.root) == {"other": b"else", "link": b"key!"}
+    assert (session.root / "link").is_symlink()
 
 
 def test_a_file_taken_back_is_forgotten(session: Session) -> None:

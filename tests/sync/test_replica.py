@@ -161,7 +161,7 @@ def test_a_folder_that_is_gone_is_one_sentence(folder: Path) -> None:
 # --- a far side that lies
 
 PRELUDE = (
-    "import hashlib, itertools, json, os, struct, sys, zlib\n"
+    "import hashlib, itertools, json, lzma, os, struct, sys, zlib\n"
     "out = sys.stdout.buffer\n"
     "def send(kind, body): out.write(struct.pack('>cI', kind, len(body)) + body); out.flush()\n"
     "def pack(value): return zlib.compress(json.dumps(value).encode())\n"
@@ -184,6 +184,14 @@ PRELUDE = (
     "    return frame(b'p', json.dumps([row(*words, **more), None]).encode())\n"
     "data = frame(b'c', b'x')\n"
     "done = frame(b'f', hashlib.sha256(b'x').digest())\n"
+    "def blocks(start, size): return frame(b'k', struct.pack('>QQ', start, size))\n"
+    "def batch(rows, contents):\n"
+    "    listed = json.dumps([[one, None] for one in rows]).encode()\n"
+    "    body = struct.pack('>I', len(listed)) + listed + contents\n"
+    "    return frame(b'b', hashlib.sha256(body).digest() + body)\n"
+    "def strong(contents):\n"
+    f"    filters = {wire.strong_filters()!r}\n"
+    "    return lzma.compress(contents, lzma.FORMAT_RAW, filters=filters)\n"
     "def give(contents, left=()):\n"
     "    rows(row('t')); end()\n"
     "    assert receive() == b'g'\n"
@@ -250,6 +258,20 @@ LIES = {
     "something taken away": "give(frame(b'x', json.dumps(['a', row('a')]).encode()))",
     "contents of no file": "give(data + done)",
     "no contents at all": "give(b'')",
+    "blocks of a base that was not told": "give(put('t') + blocks(0, 1) + done)",
+    "a batch nobody asked for": "give(batch([row('b')], b'x'))",
+    "a batch that climbs": "give(batch([row('../x')], b'x'))",
+    "a batch with a link": "give(batch([row('t', 'l', 0, target='/etc')], b''))",
+    "a batch with the same file twice": "give(batch([row('t'), row('t')], b'xy'))",
+    "a batch beyond all bounds": "give(batch([row('t', size=10 ** 15)], b'x'))",
+    "a batch with another content": "give(batch([row('t')], b'x')[:-1] + b'y')",
+    "a batch inside a file": "give(put('t') + batch([row('t')], b'x'))",
+    "a strong stream of nonsense": "rows(row('t')); end(); receive(); send(b'l', b'nonsense')",
+    "a strong stream without end": (
+        "rows(row('t')); end(); receive()\n"
+        "send(b'l', strong(batch([row('t')], b'x'))[:-1]); send(b'G', pack([])); drain_to_end()"
+    ),
+    "a strong bomb": "rows(row('t')); end(); receive(); send(b'l', strong(bytes(200_000_000)))",
     "a bomb for contents": "rows(row('t')); end(); send(b'z', zlib.compress(bytes(20_000_000)))",
     "contents for ever": "give(b''.join(put('t') + frame(b'f', b'') for _ in range(9)) + put('u'))",
     "leftovers of no form": "give(b'', 7)",
