@@ -15,7 +15,7 @@ import pytest
 
 from colabdev import paths
 from colabdev.commands.connect import connect
-from colabdev.commands.status import State, status, watch
+from colabdev.commands.status import State, Status, status, watch
 from colabdev.errors import InputError
 from colabdev.jobs.client import cancel, jobs, start
 from colabdev.remote import usage
@@ -81,9 +81,17 @@ def test_what_goes_on_there(colab: StartedRuntime, home: Path) -> None:
     assert facts is not None
     assert (facts.logins, facts.jobs) == (1, ())
     job = spec("gate", str(home / "never"))
+    looks: list[Status] = []
+
+    def two_are_connected() -> bool:
+        looks[:] = status("colab")
+        return looks[0].activity()["logins"] == "2"
+
     with SSHTransport.connect(there, paths.key_file()) as transport:
         start(transport, job)
-        [found] = status("colab")
+        # On a busy machine the connection of the look before may take a moment to go.
+        until(two_are_connected)
+        [found] = looks
         cancel(transport, job.id, "KILL")
         until(lambda: all(each.state.ended for each in jobs(transport)))
     assert found.facts is not None
