@@ -221,6 +221,22 @@ def test_a_killed_keeper_is_replaced_and_its_server_goes_on(folder: Path) -> Non
         assert not core._alive(after["keeper"])
 
 
+def test_a_record_that_is_deleted_is_made_again(folder: Path) -> None:
+    """As the cell itself advises where it is damaged: the same machine, and all of it can end."""
+    with start_runtime(folder / "vm") as runtime:
+        before, record = runtime.facts, runtime.home / ".colabdev" / "runtime.json"
+        record.unlink()
+        os.kill(before["keeper"][0], signal.SIGKILL)
+        wait_until(lambda: not core._alive(before["keeper"]), "the keeper's end")
+        assert connect_string(runtime.cell()) == runtime.connect_string
+        record.unlink()
+        assert connect_string(runtime.cell()) == runtime.connect_string
+        keeper = json.loads((record.parent / "tunnel/state.json").read_text())["keeper"]
+        assert "Stopped" in runtime.cell("stop")
+        assert not core._alive(keeper)
+        assert not core._alive(before["sshd"])
+
+
 def test_a_dead_server_is_brought_back_by_the_keeper(folder: Path) -> None:
     """Nobody has to run the cell again: the same key, at the same address."""
     with start_runtime(folder / "vm") as runtime:

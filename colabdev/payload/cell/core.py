@@ -89,8 +89,8 @@ def colabdev_cell(tunnel: Tunnel, keys: list[str], name: str, root: str, keep_op
 def colabdev_stop() -> None:
     """End the SSH server, its logins and the tunnel that the cell started, and nothing else."""
     with _plain_failures():
-        facts, agent = _load("runtime.json"), _load("tunnel/state.json").get("agent")
-        server = facts.get("sshd")
+        facts = {**_load("runtime.json"), **_load("tunnel/state.json")}
+        server, agent = facts.get("sshd"), facts.get("agent")
         logins = _children(server[0]) if server and _alive(server) else []
         ended = [_end(each) for each in (facts.get("keeper"), agent, server, *logins)]
         for each in ("state.json", "idle.json", "ngrok.yml", "relay_secret"):
@@ -168,14 +168,14 @@ def _keep(tunnel: Tunnel, keys: list[str], name: str, root: str) -> None:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
             break
-        facts = _load("runtime.json")
+        facts = _load("runtime.json") or _load("tunnel/state.json")  # one may have been deleted
         if _alive(facts.get("keeper")) and facts["kept"] == kept:  # it goes on, with these keys
             _set_up_ssh(facts, keys, tunnel.ports)
             _wait_for(lambda: _load("tunnel/state.json").get("status") == "up", tunnel.patience)
             return _announce(tunnel, facts, _load("tunnel/state.json"))
         _end(facts.get("keeper"))
         time.sleep(0.05)
-    facts = _load("runtime.json")
+    facts = _load("runtime.json") or _load("tunnel/state.json")
     if facts.get("machine") != (boot := _machine()):  # a new life, with a new host key
         facts = {"version": 1, "machine": boot, "boot_id": uuid.uuid4().hex, "started": time.time()}
         _remove("sshd/host_key")
@@ -189,17 +189,17 @@ def _keep(tunnel: Tunnel, keys: list[str], name: str, root: str) -> None:
     told, delay, limit = Facts(), 1, time.monotonic() + tunnel.patience
     print(f"The SSH server runs; its tunnel: {tunnel.via}.")
     while True:
-        _write("tunnel/state.json", {**told, "status": "starting"})
+        _write("tunnel/state.json", {**facts, **told, "status": "starting"})
         try:
             with contextlib.closing(tunnel.hold(facts)) as moments:
                 for state in moments:
                     _start_sshd(facts)
                     if any(state.get(each) != told.get(each) for each in ("address", "closed")):
                         _announce(tunnel, facts, state, told.get("address", ""))
-                    _write("tunnel/state.json", {**state, "status": "up"})
+                    _write("tunnel/state.json", {**facts, **state, "status": "up"})
                     told, delay = state, 1
         except CellError as lost:
-            _write("tunnel/state.json", {**told, "status": "starting", "code": lost.code})
+            _write("tunnel/state.json", {**facts, **told, "status": "lost", "code": lost.code})
             if not told and (lost.code or time.monotonic() > limit):
                 raise
             if delay < 15:  # the same again and again says nothing new
@@ -214,7 +214,7 @@ def _announce(tunnel: Tunnel, facts: Facts, state: Facts, before: str = "") -> N
     if not _wait_for(lambda: tunnel.greets(address), 30, pause=2):  # ngrok counts connections
         step = "Run colabdev_stop(), then this cell again."
         raise CellError(f"No SSH server answers at {address}.", step)
-    said = [state[each] for each in ("version", "closed") if each in state]
+    said = [state[each] for each in ("program", "closed") if each in state]
     said += ["The tunnel moved."] if before not in ("", address) else []
     said += [f"SSH answers at {address}. On your laptop, run:\n"]
     query = {"key": facts["host_key"], "boot": facts["boot_id"], "root": facts["root"]}

@@ -70,7 +70,7 @@ class Ngrok(Tunnel):
             ours = ngrok.connect(upstream=place, pyngrok_config=config, **wanted)
             agent = _record(ngrok.get_ngrok_process(config).proc.pid)
             version = _run([program, "version"]).stdout.strip()
-            state: Facts = {"agent": agent, "version": f"The agent is {version}."}
+            state: Facts = {"agent": agent, "program": f"The agent is {version}."}
             while _alive(agent):  # it may move on its own, after it lost its connection
                 for each in ngrok.api_request(f"{ours.api_url}/api/endpoints")["endpoints"]:
                     if each["name"] == "colabdev":
