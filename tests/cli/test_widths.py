@@ -55,6 +55,8 @@ def test_no_word_of_a_message_is_cut(words: tuple[str, ...], columns: int, langu
     """The same words come in the same order as where there is no terminal, on lines that fit."""
     env = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", "PYTHONUTF8": "1", "LANGUAGE": language}
     env["LANG"] = f"{language}_{language.upper()}.UTF-8"
+    for name in ("COLUMNS", "LINES"):  # a test runner may set them; the terminal itself is asked
+        env.pop(name, None)
     plain = colabdev(*words, env=env)
     screen = _screen(words, columns, env)
     for line in screen.split("\n"):

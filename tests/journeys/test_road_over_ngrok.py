@@ -91,8 +91,9 @@ def test_a_dead_address_is_a_sentence(folder: Path, home: Path) -> None:
         line = connect_string(page.kernel.run(page.cell()).shown)
         assert colabdev("connect", line).returncode == 0
         assert page.kernel.run("colabdev_stop()").ok
+        project = _project(home)
         for words in (["connect", line], ["run", "--", "true"], ["jobs"]):
-            done = colabdev(*words, cwd=home)
+            done = colabdev(*words, cwd=project)
             assert done.returncode == 69, done.stderr.decode()
             assert b"Run the cell again" in done.stderr
             assert b"Traceback" not in done.stderr

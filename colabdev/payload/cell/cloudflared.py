@@ -16,7 +16,6 @@ from colabdev.payload.cell.core import (
     HERE,
     CellError,
     Facts,
-    Held,
     Tunnel,
     _alive,
     _children,
@@ -67,7 +66,7 @@ class Cloudflared(Tunnel):
             line.terminate()
         return greeting.startswith(b"SSH-2.0-")
 
-    def hold(self, facts: Facts) -> Held:  # noqa: ARG002 - the port is 22
+    def hold(self, facts: Facts) -> Iterator[Facts]:  # noqa: ARG002 - the port is 22
         """Let colab-ssh start one cloudflared, and wait until it dies."""
         agent, before = None, _children(os.getpid())
         for pid in _run(["pgrep", "-x", "cloudflared"]).stdout.split():  # left by a killed keeper

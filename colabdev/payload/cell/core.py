@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.parse
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from colabdev.payload.cell.linux import _born, _machine
@@ -36,7 +36,6 @@ GPU_USE = ("--query-gpu=name,memory.used,utilization.gpu", "--format=csv,noheade
 # Gives PATH back to our own SSH logins, where /etc/profile resets it; idle in all others.
 PROFILE = '[ ! -r "${COLABDEV_RUNTIME-}/env.sh" ] || . "$COLABDEV_RUNTIME/env.sh"\n'
 Facts = dict[str, Any]
-Held = Generator[Facts, None, None]
 TEXT: Any = {"encoding": "utf-8", "errors": "surrogateescape"}  # how our files are written
 
 
@@ -57,7 +56,7 @@ class Tunnel:
     via: str
     settings: list[Any]  # with other ones it is another tunnel
     prepare: Callable[[], None]  # installs, asks the user, refuses this machine
-    hold: Callable[[Facts], Held]  # yields what state.json is to say while it is up
+    hold: Callable[[Facts], Any]  # yields what state.json is to say while it is up
     ports: tuple[int, ...] = ()  # that sshd takes besides its own
     query: Facts = {}  # noqa: RUF012 - what the connect string says of the road
     patience = 120  # seconds until it has to be up
@@ -131,6 +130,8 @@ def _show(keep_open: bool) -> None:
             if ended and "colabdev connect '" not in said:
                 raise CellError(*_read("failure").strip().split("\n")[-2:])
             time.sleep(0.05)
+        # Where another one holds it all, ours only asked it.
+        _end(keeper if _load("runtime.json").get("keeper") != keeper else None)
         try:
             while keep_open:
                 facts = _load("runtime.json")

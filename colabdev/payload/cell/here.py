@@ -1,8 +1,9 @@
 """No tunnel at all: logins come from this machine."""
 
 import time
+from collections.abc import Iterator
 
-from colabdev.payload.cell.core import Facts, Held, Tunnel
+from colabdev.payload.cell.core import Facts, Tunnel
 
 
 class Here(Tunnel):
@@ -14,7 +15,7 @@ class Here(Tunnel):
     def prepare(self) -> None:
         """Need nothing."""
 
-    def hold(self, facts: Facts) -> Held:
+    def hold(self, facts: Facts) -> Iterator[Facts]:
         """Look after the SSH server alone."""
         while True:
             yield {"address": f"127.0.0.1:{facts['port']}"}

@@ -8,12 +8,12 @@ import os
 import re
 import time
 import warnings
+from collections.abc import Iterator
 
 from colabdev.payload.cell.core import (
     HERE,
     CellError,
     Facts,
-    Held,
     Tunnel,
     _alive,
     _end,
@@ -51,7 +51,7 @@ class Ngrok(Tunnel):
         # JSON is YAML, too.
         _write("tunnel/ngrok.yml", {"version": 3, "agent": {**agent, "authtoken": token}})
 
-    def hold(self, facts: Facts) -> Held:
+    def hold(self, facts: Facts) -> Iterator[Facts]:
         """Run an agent with one endpoint, ours, until it dies."""
         from pyngrok import conf, ngrok
         from pyngrok.exception import PyngrokError

@@ -2,12 +2,12 @@
 
 import os
 import time
+from collections.abc import Iterator
 
 from colabdev.payload.cell.core import (
     HERE,
     CellError,
     Facts,
-    Held,
     Tunnel,
     _alive,
     _end,
@@ -58,7 +58,7 @@ class Relay(Tunnel):
         done = _run(["timeout", "20", *self._ssh(), "-W", address, "colabdev-relay"])
         return done.stdout.startswith("SSH-2.0-")
 
-    def hold(self, facts: Facts) -> Held:
+    def hold(self, facts: Facts) -> Iterator[Facts]:
         """Run one ssh that holds the port, until it ends."""
         words = [*self._ssh(), "-N", "-R", f"{self.place}:127.0.0.1:{facts['port']}"]
         _write("tunnel/relay.log", "")
