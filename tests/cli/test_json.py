@@ -2,20 +2,18 @@
 
 import json
 import os
-import re
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any  # a JSON schema
 
 import jsonschema
 import pytest
 
-from tests.support.cli import colabdev, json_lines
+from tests.support.cli import colabdev
+from tests.support.page import check, check_lines, line_schema, results
 from tests.support.runtime import start_runtime
 
-PAGE = Path(__file__).parents[2] / "docs" / "json.md"
 # Commands whose standard output belongs to something else: a terminal, ssh's own bytes, a play.
 NOT_OURS = {"shell", "proxy", "demo"}
 # What is run to its end here, on this very machine; other commands end in their own refusal, which
@@ -60,42 +58,10 @@ WHOLE = (
 )
 
 
-def _schema() -> object:
-    found = re.search(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    return json.loads(found[1])
-
-
-def _results() -> dict[str, Any]:
-    """Return the schema of what each command's result is."""
-    found = re.search(r"```json results\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    return dict(json.loads(found[1]))
-
-
-def _check(words: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> list[str]:
-    """Hold each line of the command *words* to the page; return the types of the lines."""
-    lines = json_lines(done)
-    results = _results()
-    name = max((known for known in results["properties"] if _begins(words, known.split())), key=len)
-    for line in lines:
-        jsonschema.validate(line, _schema())
-        if line["type"] == "result":
-            schema = {**results["properties"][name], "$defs": results["$defs"]}
-            jsonschema.validate(line["data"], schema)
-    assert lines[-1]["type"] == "end"
-    assert lines[-1]["exit_code"] == done.returncode
-    return [line["type"] for line in lines]
-
-
-def _begins(words: Sequence[str], known: list[str]) -> bool:
-    return list(words[: len(known)]) == known
-
-
 def test_the_result_of_every_command_is_on_the_page() -> None:
     """Each command is there, and nothing else but the groups that give a result themselves."""
     groups = {"exercises", "jobs", "runtimes"}
-    assert _results()["properties"].keys() == groups | {" ".join(words) for words in _commands()}
+    assert results()["properties"].keys() == groups | {" ".join(words) for words in _commands()}
 
 
 @pytest.mark.sshd
@@ -116,7 +82,7 @@ def test_a_machine_and_what_is_said_of_it(folder: Path, home: Path) -> None:
         ):
             asked = ("run", "--json", "--", *words[1:]) if words[0] == "run" else (*words, "--json")
             done = colabdev(*asked, cwd=folder)
-            types = _check(words, done)
+            types = check(words, done)
             assert "error" not in types, (words, done.stderr)
 
 
@@ -155,7 +121,7 @@ def test_every_command_speaks_json_down_to_its_refusal(folder: Path) -> None:
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     for line in lines:
-        jsonschema.validate(line, _schema())
+        jsonschema.validate(line, line_schema())
     assert [line["type"] for line in lines] == ["error", "end"] * len(asked)
     assert all("no-such-option" in line["message"].lower() for line in lines[::2])
 
@@ -176,6 +142,22 @@ def test_commands_that_run_whole_hold_to_the_schema(folder: Path) -> None:
         done = colabdev(words[0], *words[1:split], "--json", *words[split:], cwd=at, env=env)
         if words[0] == "run" and words[-1] == "reports.py":
             done = colabdev("run", "--on", "here", "--json", "reports.py", cwd=folder, env=env)
-        seen.update(_check(words, done))
+        seen.update(check(words, done))
         assert done.returncode == 0, (words, done.stderr)
     assert {"output", "metric", "exited", "result", "message", "end"} <= seen
+
+
+@pytest.mark.parametrize("words", [("sync", "--watch", "--on", "here"), ("exercises", "watch")])
+def test_what_goes_on_until_ctrl_c_holds_to_it(words: tuple[str, ...], folder: Path) -> None:
+    """From its first line to the end that Ctrl-C is."""
+    assert colabdev("exercises", "start", "course", cwd=folder).returncode == 0
+    command = [sys.executable, "-m", "colabdev", *words, "--json"]
+    with subprocess.Popen(
+        command, cwd=folder / "course", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout
+        told = [json.loads(child.stdout.readline())]
+        child.send_signal(signal.SIGINT)
+        rest, errors = child.communicate(timeout=60)
+    told += map(json.loads, rest.splitlines())
+    assert check_lines(words, told)[-1] == "end", errors

@@ -24,6 +24,7 @@ from colabdev.remote.destination import parse_connect_string
 from tests.commands.conftest import Heard
 from tests.support.far import until
 from tests.support.link import end_link, linked
+from tests.support.page import check_lines
 from tests.support.runtime import StartedRuntime
 
 
@@ -85,14 +86,16 @@ def test_ctrl_c_ends_it_and_json_names_the_ports(
             cwd=Path(__file__).parents[2],
         )
         assert child.stdout
-        port = json.loads(child.stdout.readline())["data"]
+        told = [json.loads(child.stdout.readline())]
+        port = told[0]["data"]
         assert (port["local"], port["remote"]) == (local, page)
         with urllib.request.urlopen(port["url"] + "page") as answer:
             assert len(answer.read()) == 1_000_000
         child.send_signal(signal.SIGINT)
         rest, errors = child.communicate(timeout=60)
         assert child.returncode == 0, errors
-        assert all(json.loads(line) for line in rest.splitlines())
+        told += map(json.loads, rest.splitlines())
+        assert check_lines(("forward",), told)[-1] == "end"
         assert "Traceback" not in errors
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", local))

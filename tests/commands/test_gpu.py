@@ -10,6 +10,7 @@ from colabdev.commands.gpu import samples
 from colabdev.errors import RemoteFailure
 from tests.commands.conftest import Heard
 from tests.support.cli import colabdev, json_lines
+from tests.support.page import check
 from tests.support.runtime import StartedRuntime, start_runtime
 
 pytestmark = pytest.mark.sshd
@@ -52,7 +53,9 @@ def test_shown(colab: StartedRuntime) -> None:
     shown = colabdev("gpu").stdout
     assert b"37 %" in shown
     assert b"\x1b" not in shown
-    [line, _] = json_lines(colabdev("gpu", "--json"))
+    done = colabdev("gpu", "--json")
+    assert check(("gpu",), done) == ["result", "end"]
+    [line, _] = json_lines(done)
     assert line["data"][0]["memory_total"] == 15360 * 2**20
 
 
