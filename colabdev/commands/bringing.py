@@ -17,6 +17,8 @@ from colabdev.remote.transport import Transport
 from colabdev.remote.usage import METERED, this_month
 from colabdev.store import Document, held
 from colabdev.sync.archive import note_agreed, open_archive, state_dir
+from colabdev.sync.ignore import IGNORE_FILES
+from colabdev.sync.incoming import Disk
 from colabdev.sync.reconcile import Agreed
 from colabdev.sync.report import size_text
 from colabdev.sync.snapshot import Entry, Kind, parse_row
@@ -123,8 +125,10 @@ class Bringer:
         return brought
 
     def _check(self, path: str, size: int) -> None:
-        if reason := wire.why_unsafe(path, windows=os.name == "nt"):
+        if reason := Disk.of(self._project).why_not(path):
             raise NotBrought(reason)
+        if path.rpartition("/")[2].lower() in IGNORE_FILES:
+            raise NotBrought(tr("rules about what is synced are only taken from here"))
         self._check_size(size)
 
     def _check_size(self, size: int) -> None:

@@ -165,6 +165,19 @@ def test_a_link_here_leads_no_result_astray(project: Path, home: Path) -> None:
     assert "out/x.txt" in reporter.warned[-1][0]
 
 
+def test_no_rules_about_what_is_synced_come_as_results(project: Path) -> None:
+    """A runtime that wrote them would get to see what the project keeps from it."""
+    script = "mkdir out; cd out; for n in .gitignore .ColabDevIgnore .env; do echo '!*' > $n; done"
+    reporter = Hearing()
+    _run(script, reporter, "out/.*")
+    assert reporter.artifacts == ["out/.env"]
+    assert [file.name for file in (project / "out").iterdir()] == [".env"]
+    assert sorted(text.split()[0] for text, _ in reporter.warned) == [
+        "out/.ColabDevIgnore",
+        "out/.gitignore",
+    ]
+
+
 def test_results_of_odd_names(project: Path) -> None:
     """Blanks, a leading dash, quotes, newlines and Korean in folders and files: all come."""
     names = [
