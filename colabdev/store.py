@@ -87,7 +87,7 @@ def locked(path: Path, *, timeout: float = 30) -> Iterator[None]:
     """Hold the lock that belongs to the file *path*; wait *timeout* seconds for it.
 
     Raises:
-        ConfigError: another process holds it for longer.
+        ConfigError: another process holds it for longer, or it cannot be made.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -100,6 +100,12 @@ def locked(path: Path, *, timeout: float = 30) -> Iterator[None]:
                     timeout=timeout,
                 ),
                 tr("Wait for it, or end it, and try again."),
+            ) from error
+        except (OSError, NotImplementedError) as error:  # the latter: a disk without locks
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigError(
+                tr("{path} cannot be written: {strerror}.", path=path, strerror=reason),
+                tr("Check the permissions of its folder and the free space."),
             ) from error
         yield
 
