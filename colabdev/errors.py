@@ -22,6 +22,7 @@ ColabdevError                 1   a sentence (message) and a next step (hint)
     JobNotFound               2
     JobFailed                     exit code of the job itself
   OutputClosed              141   nobody reads the output any more, as under `| head`
+    OutputRefused             1   it cannot be written, as on a full disk
   CourseError                 1   a course or an exercise is not as it should be
 """
 
@@ -129,6 +130,10 @@ class JobFailed(JobError):
 
 class OutputClosed(ColabdevError):
     exit_code = 141  # as of a program that SIGPIPE ends
+
+
+class OutputRefused(OutputClosed):
+    exit_code = 1
 
 
 class CourseError(ColabdevError):

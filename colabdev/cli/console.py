@@ -79,9 +79,9 @@ class Console:
             self._end_line()
             self._show_held()
         if self.as_json:
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(OSError):  # who started us looks whether it is all out
                 self._emit("end", exit_code=code, whose=self.whose)
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):
             sys.stdout.flush()
 
     # Messages

@@ -32,8 +32,8 @@ from colabdev.cli import (
     uninstall,
 )
 from colabdev.cli.console import Console
-from colabdev.cli.speech import Group, speak
-from colabdev.errors import ColabdevError, OutputClosed
+from colabdev.cli.speech import Group, check_output, speak
+from colabdev.errors import ColabdevError, OutputClosed, OutputRefused
 from colabdev.language import LANGUAGES, choose, spoken, tr
 
 if TYPE_CHECKING:
@@ -102,7 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         speak(cli)
     console = Console(log=_log(arguments))
     code = _run(arguments, console)
-    console.end(code)
+    try:
+        console.end(code)
+        check_output()
+    except OutputRefused as error:
+        code = code or _unsaid(error, console)
     if console.log and not {"-h", "--help", "--version"} & set(arguments):
         console.log.line(f"ended: {code}")
         console.log.close()
@@ -143,10 +147,7 @@ def _run(arguments: Sequence[str], console: Console) -> int:
         value = cli.main(list(arguments), prog_name="colabdev", standalone_mode=False, obj=console)
         return value if isinstance(value, int) else 0
     except OutputClosed as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if error.message:
-            console.failed(error.message, error.hint, kind="OutputClosed")
-        return error.exit_code
+        return _unsaid(error, console)
     except ColabdevError as error:
         console.failed(error.message, error.hint, kind=type(error).__name__)
         console.whose = "colabdev"
@@ -178,6 +179,14 @@ def _run(arguments: Sequence[str], console: Console) -> int:
             kind="Bug",
         )
         return 1
+
+
+def _unsaid(error: OutputClosed, console: Console) -> int:
+    """Say why the output ends, to those who read the messages, and return the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.message:
+        console.failed(error.message, error.hint, kind=type(error).__name__)
+    return error.exit_code
 
 
 def _keep_trace() -> str:

@@ -1,25 +1,33 @@
 """The help of every command in the user's language, and commands that know their neighbours."""
 
+import errno
 import inspect
+import sys
 from gettext import gettext
 from typing import Any  # what a command returns
 
 import click
 
-from colabdev.errors import OutputClosed
+from colabdev.errors import OutputClosed, OutputRefused
+from colabdev.language import tr
 
 _done: set[int] = set()
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class Group(click.Group):
     """The root command, of which a mistyped command names its neighbour."""
 
     def invoke(self, context: click.Context) -> Any:
-        """Run the command; a reader who went away is told from a failure, which click does not."""
+        """Run the command; what is wrong with the output is told from what is wrong with us."""
         try:
             return super().invoke(context)
         except BrokenPipeError as error:
             raise OutputClosed("") from error
+        except OSError as error:
+            if error.errno in _FULL and error.filename is None:  # no file of ours
+                raise _refused(error) from error
+            raise
 
     def resolve_command(
         self, context: click.Context, words: list[str]
@@ -35,6 +43,27 @@ class Group(click.Group):
                 text = gettext("Did you mean {possibility}?").format(possibility=near[0])
                 raise click.UsageError(f"{error.format_message()} {text}", context) from None
             raise
+
+
+def check_output() -> None:
+    """Let out what is still to be said.
+
+    Raises:
+        OutputRefused: it cannot be written, as on a full disk.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return  # nobody wants to know
+    except OSError as error:
+        raise _refused(error) from error
+
+
+def _refused(error: OSError) -> OutputRefused:
+    return OutputRefused(
+        tr("The output cannot be written: {reason}.", reason=error.strerror),
+        tr("Check the free space of the disk that it goes to."),
+    )
 
 
 def speak(command: click.Command) -> None:

@@ -14,6 +14,7 @@ from colabdev.errors import (
     ConfigError,
     ConnectionLost,
     OutputClosed,
+    OutputRefused,
     ProtocolError,
     RemoteFailure,
     RuntimeForgotten,
@@ -68,7 +69,7 @@ def attend(
     Raises:
         TransportError: the line stayed broken; the job goes on without us.
         ProtocolError: the far side's listener died; the job goes on without us.
-        OutputClosed: nobody reads what it tells; the job goes on without us.
+        OutputClosed: nobody takes what it tells; the job goes on without us.
         ConfigError: what it tells cannot be recorded; the job goes on without us.
         RuntimeGone: the machine is another one by now, and the job is gone with the old one.
         RemoteFailure: (kind ``lost``) nobody can say how it ended.
@@ -85,7 +86,7 @@ def attend(
         raise type(error)(error.message, way_back(line.runtime, job.id)) from error
     except OutputClosed as error:
         results.finish(job.id, RunState.DETACHED, None)
-        raise OutputClosed(error.message, way_back(line.runtime, job.id)) from error
+        raise type(error)(error.message, way_back(line.runtime, job.id)) from error
     except ConfigError as error:  # the results cannot be written any more
         hint = f"{error.hint} {way_back(line.runtime, job.id)}"
         raise ConfigError(error.message, hint) from error
@@ -148,6 +149,9 @@ def _listen(
                 attention.heard(event)
             except BrokenPipeError as error:
                 raise OutputClosed(tr("Nobody reads the output any more.")) from error
+            except OSError as error:
+                text = tr("The output cannot be written: {reason}.", reason=error.strerror)
+                raise OutputRefused(text) from error
             if isinstance(event, Exited):
                 return event
         files.look()

@@ -1,8 +1,11 @@
 """How failures reach the user: one sentence, one next step, the right exit code."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
+import pytest
 
 from tests.support.cli import colabdev, json_lines
 
@@ -66,6 +69,26 @@ def test_a_state_folder_that_cannot_be_made_is_a_sentence(home: Path) -> None:
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
     assert str(home / "state").encode() in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device is always full here")
+@pytest.mark.parametrize(
+    "words", [("config", "show"), ("config", "show", "--json"), ("cell", "--tunnel", "none")]
+)
+def test_output_that_a_full_disk_refuses_is_a_failure(words: tuple[str, ...]) -> None:
+    """Nobody takes half a table for a whole one: a sentence, a next step, and exit code 1."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "colabdev", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 1
+    lines = done.stderr.decode().strip().splitlines()
+    assert lines[0] == "Error: The output cannot be written: No space left on device."
+    assert len(lines) == 2
 
 
 def test_every_command_has_help_with_an_example() -> None:

@@ -111,6 +111,24 @@ def test_what_was_dropped_is_said(project: Path) -> None:
         assert len(done.stdout) < 220_000
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device is always full here")
+def test_a_full_disk_under_the_output_ends_the_command_and_not_the_job(project: Path) -> None:
+    """What it tells cannot be kept where it was to go: 1, and the way back on stderr."""
+    words = ["run", "--on", "here", "--", "sh", "-c", "echo line; exit 4"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "colabdev", *words],
+            cwd=project,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    sentence, step = done.stderr.decode().strip().splitlines()
+    assert sentence == "Error: The output cannot be written: No space left on device."
+    assert "colabdev attach --on here" in step
+
+
 @pytest.mark.parametrize("mode", [[], ["--json"]])
 def test_a_reader_who_goes_away_ends_the_command_and_not_the_job(
     project: Path, mode: list[str]
