@@ -16,13 +16,14 @@ from colabdev.sync.archive import Archive, open_archive
 from colabdev.sync.blocks import Blocks
 from colabdev.sync.carried import Carried
 from colabdev.sync.contents import Meter, Progress
+from colabdev.sync.far import RemoteReplica
 from colabdev.sync.ignore import ProjectRules, chooser
 from colabdev.sync.incoming import Disk, screen
 from colabdev.sync.oneway import flipped, only_sent, overwritten, part_of
 from colabdev.sync.options import LIMIT as LIMIT
 from colabdev.sync.options import Mode, Options
 from colabdev.sync.reconcile import Agreed, Change, Digests, Limit, Plan, reconcile
-from colabdev.sync.replica import LocalReplica, RemoteReplica, Replica
+from colabdev.sync.replica import LocalReplica, Replica
 from colabdev.sync.report import Planned, SyncReport
 from colabdev.sync.safety import check_deletions, check_not_emptied, checked_project
 from colabdev.sync.settings import project_settings

@@ -12,8 +12,9 @@ from colabdev.payload import replica as wire
 from colabdev.remote.local import LocalProcess, LocalTransport
 from colabdev.sync.contents import LocalContents, Meter, Sent, bare_frames
 from colabdev.sync.engine import sync
+from colabdev.sync.far import RemoteReplica
 from colabdev.sync.reconcile import Change
-from colabdev.sync.replica import LocalReplica, Outcome, RemoteReplica, Replica
+from colabdev.sync.replica import LocalReplica, Outcome, Replica
 from colabdev.sync.snapshot import Entry, Kind, from_rows, shown
 from tests.sync.conftest import PEER, Far
 from tests.sync.trees import Link, Tree, read, stages, write

@@ -1,0 +1,326 @@
+"""The side of a sync that is elsewhere: a tree on the machine that a transport reaches."""
+
+import base64
+import contextlib
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any  # JSON, until it is checked
+
+from colabdev.errors import ProtocolError, RemoteFailure
+from colabdev.language import tr
+from colabdev.payload import replica as wire
+from colabdev.payload.replica import Frame
+from colabdev.remote.frames import Conversation, pack
+from colabdev.remote.program import program
+from colabdev.remote.transport import Process, Transport
+from colabdev.sync.contents import Contents, Meter, Sent, bare_frames, files_of, header
+from colabdev.sync.reconcile import Change, Limit
+from colabdev.sync.replica import Outcome, outcome_of
+from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, from_rows, parse_row, to_row
+
+_MAX_LISTING = 2 * wire.MAX_JSON
+# What may travel as an argument of the far program: with that, it stays below Linux's 128 KiB.
+_IN_ARGUMENT = 60_000
+MAX_PUSH = 40_000  # bytes of pieces that may go along with the first question
+
+
+class RemoteReplica:
+    """The tree at *root* (absolute) on the machine that *transport* reaches, or will have reached.
+
+    What it held when it was last seen, *known*, is not listed again if it is still the same.
+    Whatever comes from there is checked before it is believed; a foreign or broken far side ends
+    in a ProtocolError, one that says what went wrong in a RemoteFailure.
+    """
+
+    def __init__(
+        self,
+        transport: Transport | Callable[[], Transport],
+        root: str,
+        known: Mapping[str, Entry] | None = None,
+    ) -> None:
+        self._transport = transport
+        self._root = root
+        self._known = known or {}
+        self._process: Process | None = None
+        self._opened: Conversation | None = None
+        self._packer = wire.Packer()
+        self.took: list[Outcome] | None = None
+        self.same = False  # it is, whole, as it was known
+
+    def snapshot(
+        self,
+        rules: wire.Rules,
+        push: Iterable[Frame] | None = None,
+        *,
+        verdict: str = "",
+        asked: Callable[[bool], None] = lambda _: None,
+    ) -> Snapshot:
+        """List the tree; *push* are contents for it as it is known.
+
+        The first of them go along with the question. If it is still so, the others follow, and
+        *took* holds what became of all; if not, they were not looked at. Under the token *verdict*
+        word is left there, whether it was as known and took all. *asked* is called while the
+        answer is on its way, and told whether all of *push* is.
+        """
+        pushed = self._packer.pieces(push) if push is not None else None
+        known = ""
+        if self._known:
+            rows = (to_row(path, entry) for path, entry in self._known.items())
+            known = wire.digest_of_rows(rows)
+        rest = self._ask(rules, known, pushed, verdict)
+        is_all = rest is None
+        asked(is_all)
+        self._conversation.greet()
+        problems: list[Left] = []
+        end: dict[str, Any] = {}
+        with _checked():
+            entries: Mapping[str, Entry] = from_rows(self._rows(problems, end))
+            same = bool(known) and end.get("same") is True
+            if same:
+                if entries:
+                    raise ValueError(tr("it lists files that are said to be known"))
+                entries = self._known
+            self._packer.strong = end.get("strong") is True and wire.is_strong()
+            snapshot = Snapshot(entries, tuple(problems), int(end["now"]))
+            self.same = same and not problems
+        if pushed is not None and same and not problems:
+            self.took = list(self._send(rest or (), is_ended=is_all))
+        elif not is_all:
+            self._conversation.send(b".", b"")
+        return snapshot
+
+    def _ask(
+        self, rules: wire.Rules, known: str, pushed: Iterator[Frame] | None, verdict: str
+    ) -> Iterable[Frame] | None:
+        """Start the far program; what fits travels with it, and saves a round trip.
+
+        Return what is left of what is *pushed*, None if all of it went along.
+        """
+        request = {
+            "root": self._root,
+            "rules": rules.levels,
+            "known": known,
+            "push": pushed is not None,
+            "strong": wire.is_strong(),
+            "verdict": verdict,
+        }
+        whole = pack(b"q", wire.pack_json(request))
+        rest: Iterable[Frame] | None = None
+        if pushed is not None:
+            for piece in pushed:
+                if len(whole) + len(piece[1]) > MAX_PUSH:
+                    rest = itertools.chain((piece,), pushed)
+                    break
+                whole += pack(*piece)
+            else:
+                whole += pack(b".", b"")
+        first = base64.b64encode(whole).decode()
+        arguments = [first] if len(first) <= _IN_ARGUMENT else []
+        # A connection that is still being opened is waited for here, when all is ready.
+        transport = self._transport() if callable(self._transport) else self._transport
+        self._process = transport.start(program("replica", *arguments))
+        self._opened = Conversation(self._process, "replica")
+        if not arguments:
+            with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
+                self._process.write(whole)
+        return rest
+
+    def _rows(self, problems: list[Left], end: dict[str, Any]) -> Iterator[Any]:
+        count = size = 0
+        while True:
+            kind, body = self._conversation.receive()
+            text = wire.inflate(body, wire.MAX_JSON)
+            size += len(text)
+            if size > _MAX_LISTING:
+                raise ValueError(tr("its list of files has no end"))
+            rows = wire.load_json(text)
+            if kind == b"S":
+                problems += [Left(str(path), str(reason)) for path, reason in rows["problems"]]
+                end.update(rows)
+                return
+            count += len(rows)
+            if kind != b"s" or not rows or count > wire.MAX_ENTRIES:
+                raise ValueError(tr("its list of files has no end"))
+            yield from rows
+
+    def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for batch in wire.batches(paths):
+            self._conversation.send(b"d", wire.pack_json(batch))
+            with _checked():
+                kind, body = self._conversation.receive()
+                answer = wire.unpack_json(body)
+                if kind != b"D" or not isinstance(answer, dict):
+                    raise ValueError(tr("it answered something that was not asked"))
+                found |= {path: answer[path] for path in batch if _is_digest(answer.get(path))}
+        return found
+
+    def contents(
+        self,
+        changes: Sequence[Change],
+        most: Limit,
+        meter: Meter,
+        bases: Mapping[str, bytes] | None = None,
+    ) -> Contents:
+        return RemoteContents(self._conversation, changes, most, meter, bases)
+
+    def apply(self, frames: Iterable[Frame]) -> Iterator[Outcome]:
+        return self._send(self._packer.pieces(frames))
+
+    def _send(self, pieces: Iterable[Frame], *, is_ended: bool = False) -> Iterator[Outcome]:
+        try:
+            for kind, body in pieces:
+                self._conversation.send(kind, body)
+            if not is_ended:
+                self._conversation.send(b".", b"")
+        except RemoteFailure as error:
+            if error.kind == "stdin":  # it reads no more: it has said why before it ended
+                self._conversation.receive()
+            raise
+        return self._outcomes(*self._conversation.receive())  # here it fails, if it does
+
+    @property
+    def _conversation(self) -> Conversation:
+        assert self._opened, "the snapshot comes first"
+        return self._opened
+
+    def _outcomes(self, kind: bytes, body: bytes) -> Iterator[Outcome]:
+        count = 0
+        while kind != b".":
+            with _checked():
+                rows = wire.unpack_json(body)
+                if kind != b"a" or not rows or count > wire.MAX_ENTRIES:
+                    raise ValueError(tr("its list of outcomes has no end"))
+                told = [outcome_of(row) for row in rows]
+            count += len(told)
+            yield from told
+            kind, body = self._conversation.receive()
+
+    def __enter__(self) -> "RemoteReplica":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._process:
+            self._process.close()
+
+
+class RemoteContents:
+    """The contents of *changes* as the far side sends them, over *conversation*.
+
+    It sends files, and only those that were asked for; where they go, what they replace, and all
+    that has no contents is said here.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        changes: Sequence[Change],
+        most: Limit,
+        meter: Meter,
+        bases: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._bases = bases or {}
+        self.marks: dict[str, bytes] = {}
+        self.sent: dict[str, Sent] = {}
+        self.skipped: list[Left] = []
+        self._conversation = conversation
+        self._changes = changes
+        self._most = most
+        self._meter = meter
+
+    def frames(self) -> Generator[Frame]:
+        yield from bare_frames(self._changes, self.sent)
+        wanted = {change.path: change for change in files_of(self._changes)}
+        if not wanted:
+            return
+        request = [
+            [path, self._most(path), base64.b64encode(self._bases.get(path, b"")).decode()]
+            for path in wanted
+        ]
+        self._conversation.send(b"g", wire.pack_json(request))
+        with _checked():
+            yield from self._files(wanted)
+        if wanted.keys() - self.sent.keys() - {left.path for left in self.skipped}:
+            raise ProtocolError(tr("The runtime did not send every file it was asked for."))
+
+    def _files(self, wanted: dict[str, Change]) -> Iterator[Frame]:
+        at = ""  # the file that is under way
+        unpacker = wire.Unpacker()
+        begun: Counter[str] = Counter()
+        entry: Entry | None = None
+        while True:
+            piece, packed = self._conversation.receive()
+            if piece == b"G":
+                unpacker.end()
+                left = wire.unpack_json(packed)
+                self.skipped += [Left(p, str(why)[:200]) for p, why in left if p in wanted]
+                return
+            if piece not in (b"z", b"r", b"l"):
+                raise ValueError(tr("it sent something that was not asked for"))
+            for kind, body in unpacker.frames(piece, packed):
+                if kind == b"b" and not at:
+                    yield self._batch(wanted, body)
+                    continue
+                if kind == b"p" and not at:
+                    at, entry = parse_row(wire.load_json(body)[0])
+                    self._check(wanted, at, entry)
+                    begun[at] += 1
+                    if begun[at] > wire.TRIES:
+                        raise ValueError(tr("it sends {path!r} without end", path=at[:200]))
+                    yield header(*_placed(wanted[at], entry), at in self._bases)
+                    continue
+                if kind == b"c" and at:
+                    self._meter.advance(len(body))
+                elif kind == b"k" and at in self._bases:
+                    self._meter.advance(wire.span_of(body)[1])
+                elif kind == b"f" and at:
+                    if body:  # the digest, to which the contents are held where they are staged
+                        self.sent[at] = Sent(entry, body.hex())
+                    at = ""
+                else:
+                    raise ValueError(tr("its contents are out of order"))
+                yield kind, body
+
+    def _check(self, wanted: Mapping[str, Change], path: str, entry: Entry) -> None:
+        if path not in wanted or path in self.sent or entry.kind is not Kind.FILE:
+            raise ValueError(tr("it sent {path!r}, which was not asked for", path=path[:200]))
+        if entry.size > self._most(path):
+            raise ValueError(tr("it sent more of {path!r} than was asked for", path=path[:200]))
+
+    def _batch(self, wanted: Mapping[str, Change], body: bytes) -> Frame:
+        """Return a batch of small files as what it is held to be here."""
+        rows: list[list[wire.Row | None]] = []
+        contents: list[bytes] = []
+        for row, _, data in wire.batched(body):
+            path, entry = parse_row(row)
+            self._check(wanted, path, entry)
+            self.sent[path] = Sent(entry, hashlib.sha256(data).hexdigest())
+            rows.append(list(_placed(wanted[path], entry)))
+            contents.append(bytes(data))
+            self._meter.advance(entry.size)
+        return wire.batch_frame(rows, contents)
+
+
+def _placed(change: Change, entry: Entry) -> tuple[wire.Row, wire.Row | None]:
+    """Return the rows of the *entry* that comes, as *change* wants it, and of what it replaces."""
+    assert change.entry, "only files were asked for"
+    row = to_row(change.path, entry._replace(executable=change.entry.executable))
+    return row, to_row(change.path, change.expected) if change.expected else None
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64
+
+
+@contextlib.contextmanager
+def _checked() -> Iterator[None]:
+    """Turn what a far side said wrongly into a ProtocolError."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProtocolError(
+            tr("The runtime's side of the sync makes no sense: {error}.", error=error),
+            tr("Nothing here was changed. If the runtime can be trusted, sync again."),
+        ) from error
