@@ -170,7 +170,7 @@ def _page(url: str, service: _Service) -> dict[str, Any]:
             if error.code != 429 or last or service.sleep is None:
                 raise _unanswered(f"HTTP {error.code}") from error
             service.sleep(pause)
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
             raise _unanswered(str(getattr(error, "reason", error))) from error
         else:
             if not isinstance(page, dict) or not isinstance(page.get("endpoints"), list):
@@ -191,7 +191,7 @@ def _read(answer: http.client.HTTPResponse, seconds: float) -> bytes:
 
 def _pause(error: urllib.error.HTTPError) -> float:
     asked = error.headers.get("Retry-After", "")
-    return min(float(asked), _LONGEST_WAIT) if asked.isdigit() else 5.0
+    return min(float(asked), _LONGEST_WAIT) if asked.isdecimal() else 5.0
 
 
 def _unanswered(reason: str) -> HostUnreachable:

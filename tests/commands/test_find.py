@@ -173,6 +173,32 @@ def test_a_service_that_hangs(said: str, monkeypatch: pytest.MonkeyPatch) -> Non
             service.join()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"SSH-2.0-somebody\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n",
+        b"HTTP/1.1 429 Slower\r\nRetry-After: \xb2\r\n\r\n",
+    ],
+)
+def test_a_service_that_speaks_otherwise(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers in ngrok's place, as a portal on the way does, is a sentence and no trace."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with listener.accept()[0] as visitor:
+                visitor.recv(65536)
+                visitor.sendall(said)
+
+        service = threading.Thread(target=serve)
+        service.start()
+        monkeypatch.setenv("COLABDEV_NGROK_API", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(HostUnreachable, match="ngrok's API does not answer"):
+            search(KEY, sleep=lambda _: listener.close())
+        service.join()
+
+
 @pytest.mark.sshd
 def test_trouble_while_waiting_ends_no_wait(
     where: ConnectString, account: Account, heard: Heard

@@ -1,5 +1,6 @@
 """Logging in over SSH: to the right machine only, and with a sentence for each failure."""
 
+import base64
 import builtins
 import contextlib
 import inspect
@@ -12,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko import ssh_exception  # type: ignore[import-untyped]  # it ships no types
 
 from colabdev import paths
@@ -283,6 +286,31 @@ def test_a_name_that_does_not_resolve() -> None:
     error = translate(foreign.value, Destination("root", "no-such-host", 22, "ssh-ed25519 AAAA"))
     assert isinstance(error, HostUnreachable)
     assert error.message == "The name no-such-host does not resolve."
+
+
+def test_a_key_of_a_kind_that_cannot_be_used(folder: Path) -> None:
+    """The sentence names the user's file; nobody is dialled for it."""
+    words = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "own").write_bytes(Ed448PrivateKey.generate().private_bytes(*words))
+    there = Destination("root", "127.0.0.1", 1, "ssh-ed25519 AAAA", identity=str(folder / "own"))
+    with pytest.raises(ConfigError, match="own cannot be used: it is of a kind") as caught:
+        _connect(there)
+    assert "--identity" in caught.value.hint
+
+
+def test_a_damaged_key_of_ours() -> None:
+    """However it is damaged, the sentence names the file, and nobody is dialled."""
+    ensure_key()
+    there = Destination("root", "127.0.0.1", 1, "ssh-ed25519 AAAA")
+    whole = paths.key_file().read_bytes()
+    head, *lines, tail = whole.splitlines()
+    inside = base64.b64decode(b"".join(lines))
+    for at in range(0, len(inside), 3):
+        damaged = inside[:at] + bytes([inside[at] ^ 0x55]) + inside[at + 1 :]
+        paths.key_file().write_bytes(b"\n".join([head, base64.b64encode(damaged), tail, b""]))
+        with pytest.raises((ConfigError, HostUnreachable)) as caught:  # some bytes are a remark
+            _connect(there)
+        assert "Nothing answers" in str(caught.value) or "id_ed25519" in str(caught.value)
 
 
 def test_a_command_that_ends_while_it_is_written_to_ends_nothing_else(

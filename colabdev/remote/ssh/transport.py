@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Self  # paramiko comes without types
 
 import paramiko  # type: ignore[import-untyped]  # it ships no types
+from cryptography.exceptions import UnsupportedAlgorithm
+from paramiko.pkey import UnknownKeyType  # type: ignore[import-untyped]  # as above
 
 from colabdev.errors import ColabdevError, ConfigError, HostKeyMismatch, RemoteFailure
 from colabdev.language import tr
@@ -29,6 +31,15 @@ from colabdev.remote.ssh.pipeline import (
 
 _ERRORS_KEPT = 64 * 1024
 _PACKET = 32 * 1024  # what sshd takes in one message
+# What reading a private key may raise; paramiko asserts and counts on what stands in it.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    AssertionError,
+    IndexError,
+    paramiko.SSHException,
+)
 # Waits wake up this often (seconds), because on Windows Ctrl-C does not end a wait for a lock.
 _TICK = 0.5
 
@@ -295,9 +306,9 @@ def _key(destination: Destination, ours: Path) -> paramiko.PKey:
         return _load_own(Path(destination.identity))
     try:
         return paramiko.Ed25519Key.from_private_key_file(str(ours))
-    except (OSError, ValueError, paramiko.SSHException) as error:
+    except _UNREADABLE as error:
         raise ConfigError(
-            tr("The key {ours} cannot be read: {error}.", ours=ours, error=error),
+            tr("The key {ours} cannot be read: {error}.", ours=ours, error=_reason(error)),
             tr("Render the cell again with 'colabdev cell', which makes a key, and run it."),
         ) from error
 
@@ -305,12 +316,17 @@ def _key(destination: Destination, ours: Path) -> paramiko.PKey:
 def _load_own(path: Path) -> paramiko.PKey:
     try:
         return paramiko.PKey.from_path(path)
-    except (OSError, ValueError, TypeError, paramiko.SSHException) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except (*_UNREADABLE, UnsupportedAlgorithm, UnknownKeyType) as error:
         raise ConfigError(
-            tr("The key {path} cannot be used: {reason}.", path=path, reason=reason),
+            tr("The key {path} cannot be used: {reason}.", path=path, reason=_reason(error)),
             tr("Name a private key without a passphrase with --identity, or leave that out."),
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnsupportedAlgorithm | UnknownKeyType):
+        return tr("it is of a kind that colabdev cannot log in with")
+    return getattr(error, "strerror", None) or str(error) or tr("it is damaged")
 
 
 def _check_host_key(destination: Destination, found: str) -> None:
