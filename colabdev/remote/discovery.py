@@ -10,7 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any  # the service speaks JSON
 
 from colabdev.errors import ConfigError, HostKeyMismatch, HostUnreachable, InputError
@@ -101,10 +101,9 @@ def follow(runtime: Runtime) -> Runtime | None:
         new = found.where.destination
         same = found.where.boot_id == runtime.boot_id and new.host_key == there.host_key
         if same and (new.hostname, new.port) != (there.hostname, there.port) and greets(new):
-            moved = replace(runtime, destination=new)
             registry = Registry()
-            registry.put(moved)
-            write_ssh_files(registry)
+            if moved := registry.move(runtime, new):
+                write_ssh_files(registry)
             return moved
     return None
 

@@ -111,6 +111,21 @@ class Registry:
             known[runtime.alias] = runtime
             contents["runtimes"] = _entries(known)
 
+    def move(self, runtime: Runtime, destination: Destination) -> Runtime | None:
+        """Record that *runtime* is at *destination* now and return it.
+
+        None: meanwhile it was forgotten, or its alias is that of another life by now; what the user
+        did last counts.
+        """
+        with self._document.edit() as contents:
+            known = self._known(contents)
+            there = known.get(runtime.alias)
+            if there is None or there.boot_id != runtime.boot_id:
+                return None
+            moved = known[runtime.alias] = replace(there, destination=destination)
+            contents["runtimes"] = _entries(known)
+        return moved
+
     def rename(self, old: str, new: str) -> Runtime:
         """Give the runtime *old* the alias *new* and return it; all else of it stays.
 

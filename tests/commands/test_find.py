@@ -22,7 +22,7 @@ from colabdev.errors import ConfigError, HostKeyMismatch, HostUnreachable, Input
 from colabdev.jobs.line import Line
 from colabdev.payload.cell.core import _free_port
 from colabdev.remote.destination import ConnectString, fingerprint, parse_connect_string
-from colabdev.remote.discovery import search
+from colabdev.remote.discovery import follow, search
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry
 from colabdev.remote.transport import Transport, run
@@ -305,6 +305,29 @@ def test_an_editor_gets_back_in_after_a_move(
         assert Registry().get("colab").destination != _at(where, relay.port).destination
         assert _but_port(paths.ssh_config_file().read_text()) == _but_port(before)
     end_link()
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize("done", ["forgotten", "connected to another machine"])
+def test_what_the_user_does_while_a_moved_tunnel_is_looked_for_counts(
+    done: str, where: ConnectString, account: Account, heard: Heard
+) -> None:
+    """The address that was found is not written over a record that is gone, or another one."""
+    with relay_to(where.destination.port) as relay:
+        connect(str(_at(where, relay.port)), "colab", heard)
+        runtime = Registry().get("colab")
+        relay.move()
+        account.publish(_at(where, relay.port))
+        other = [replace(runtime, boot_id="0" * 32)] if done != "forgotten" else []
+
+        def act() -> None:
+            Registry().forget("colab")
+            for one in other:
+                Registry().put(one)
+
+        account.before = act
+        assert follow(runtime) is None
+        assert Registry().all() == other
 
 
 @pytest.mark.sshd

@@ -170,7 +170,7 @@ def test_an_idle_link_ends(runtime: Runtime, folder: Path) -> None:
     words = wire.VERSION + b"\n"
     request = f'{{"do": "start", "argv": ["cat"], "connect": "{_connect(runtime)}"}}'
     line = client.Line(place.dial(spot))
-    line.send(words + wire.pack(b"R", request.encode()))
+    line.send(words + wire.pack(b"R", request.encode()), 60)
     assert line.receive(60) == (b"H", wire.VERSION)
     assert line.receive(60) == (b"A", b"")
     process = LinkProcess(line, "colab")
@@ -233,6 +233,24 @@ def test_a_hanging_link_is_left_alone_and_replaced(
     hanging.resume()
     hanging.wait(timeout=20)
     link_process()
+
+
+@sshd
+def test_a_hanging_link_takes_no_large_request(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its socket has no room for is not waited for without end."""
+    with reach(runtime) as transport:
+        run(transport, ["true"])
+    hanging = link_process()
+    hanging.suspend()
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "_GREETING", 0.3)  # how long it waits for a word, shortened
+        large = {"do": "start", "argv": ["true", "x" * 2_000_000]}
+        assert client.ask(runtime, large, spawn=False) is None
+    assert not place.place("colab").socket.exists()
+    hanging.resume()
+    hanging.wait(timeout=20)
 
 
 @sshd

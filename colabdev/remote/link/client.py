@@ -100,12 +100,19 @@ class Line:
         self.buffer = bytearray()
         link.setblocking(False)
 
-    def send(self, data: bytes) -> None:
-        """Send all of *data*; OSError when the link is gone."""
+    def send(self, data: bytes, limit: float) -> None:
+        """Send all of *data*; TimeoutError after *limit* seconds in which none of it was taken.
+
+        An OSError says that the link is gone.
+        """
         view = memoryview(data)
+        deadline = time.monotonic() + limit
         while view:
-            if select.select([], [self.link], [], _TICK)[1]:
+            if select.select([], [self.link], [], min(_TICK, limit))[1]:
                 view = view[self.link.send(view) :]
+                deadline = time.monotonic() + limit
+            elif time.monotonic() > deadline:
+                raise TimeoutError
 
     def receive(self, limit: float) -> tuple[bytes, bytes] | None:
         """Return the next frame, None at the end; TimeoutError after *limit* silent seconds."""
@@ -147,7 +154,7 @@ def ask(runtime: Runtime, request: dict[str, Any], *, spawn: bool = True) -> Lin
             return None
         line = Line(link)
         try:
-            line.send(wire.VERSION + b"\n" + words)
+            line.send(wire.VERSION + b"\n" + words, _GREETING)
             hello = line.receive(_GREETING)
         except TimeoutError:  # it hangs: the next command shall start another
             line.close()
@@ -169,7 +176,7 @@ def tell(alias: str, what: str) -> None:
         line = Line(place.dial(spot))
         try:
             request = json.dumps({"do": what, "connect": ""}).encode()
-            line.send(wire.VERSION + b"\n" + wire.pack(b"R", request))
+            line.send(wire.VERSION + b"\n" + wire.pack(b"R", request), _GREETING)
             while line.receive(_GREETING):  # until it has hung up
                 pass
         finally:
