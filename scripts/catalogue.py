@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import re
 import string
 import sys
@@ -16,6 +17,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+PAYLOAD = CHECKOUT / "colabdev/payload"
+FAR = CHECKOUT / "colabdev/locale/ko/far.json"
 PO = CHECKOUT / "colabdev/locale/ko/LC_MESSAGES/colabdev.po"
 MO = PO.with_suffix(".mo")
 _CLICK = ("core.py", "exceptions.py", "formatting.py", "parser.py", "decorators.py", "types.py")
@@ -34,6 +37,74 @@ def messages() -> dict[str, str | tuple[str, str]]:
     for text in _help():
         found[text] = text
     return found
+
+
+# Programs whose words reach a user as a job's own output, or in both languages already.
+_OF_JOBS = ("notebook.py", "report.py", "toolkit.py")
+_WORDS = re.compile(r"[A-Za-z]{2,},? [a-z]{2,}|^[A-Z][a-z]+[.:!?]$")
+# What looks like words and is none: types, Python, and what is said to who runs them by hand.
+_NO_WORDS = re.compile(r"^(\w+\[|import )|\{_|^opened with|\{verdict")
+# What a system says of a file, which stands in the holes of our sentences.
+_SYSTEMS = (
+    "Disk quota exceeded",
+    "Exec format error",
+    "File exists",
+    "File name too long",
+    "Input/output error",
+    "Is a directory",
+    "No space left on device",
+    "No such file or directory",
+    "Not a directory",
+    "Operation not permitted",
+    "Permission denied",
+    "Read-only file system",
+    "Text file busy",
+    "Too many levels of symbolic links",
+    "Too many open files",
+)
+_UNHEARD = {"add_argument", "ArgumentParser", "error", "Warning"}
+
+
+def far_sentences() -> list[str]:
+    """Return what the programs of the far side may say, values as holes in braces, in order."""
+    found: set[str] = set()
+    for file in sorted(PAYLOAD.glob("*.py")):
+        if file.name not in _OF_JOBS:
+            found.update(_said(ast.parse(file.read_text(encoding="utf-8"))))
+    ours = (one for one in found if _WORDS.search(one) and not _NO_WORDS.search(one))
+    return sorted((*ours, *_SYSTEMS))
+
+
+def _said(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Assert) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ):
+        return  # an assertion, a docstring
+    if isinstance(node, ast.Tuple) and _both_languages(node):
+        return
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if name in _UNHEARD:
+            return
+    if isinstance(node, ast.JoinedStr):
+        yield "".join(map(_part, node.values))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _said(child)
+
+
+def _both_languages(node: ast.Tuple) -> bool:
+    return any(re.search("[가-힣]", ast.unparse(one)) for one in node.elts)
+
+
+def _part(node: ast.expr) -> str:
+    return (
+        f"{{{ast.unparse(node.value)}}}"
+        if isinstance(node, ast.FormattedValue)
+        else str(getattr(node, "value", ""))
+    )
 
 
 def click_messages() -> dict[str, str | tuple[str, str]]:
@@ -119,7 +190,16 @@ def update(translations: dict[str, str]) -> list[str]:
     with PO.open("wb") as stream:
         write_po(stream, new, width=100, sort_output=True, omit_header=False)
     MO.write_bytes(compiled(load()))
-    return missing
+    return missing + _update_far(translations)
+
+
+def _update_far(translations: dict[str, str]) -> list[str]:
+    """Write what the far side says anew, as `update` does."""
+    known = {**json.loads(FAR.read_text(encoding="utf-8")), **translations}
+    wanted = {key: known.get(key, "") for key in far_sentences()}
+    text = json.dumps(wanted, ensure_ascii=False, indent=1)
+    FAR.write_text(f"{text}\n", encoding="utf-8")
+    return [key for key, said in wanted.items() if not said]
 
 
 if __name__ == "__main__":

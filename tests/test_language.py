@@ -1,6 +1,7 @@
 """The Korean catalogue is whole, in step with the source, and chosen as users expect."""
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -11,7 +12,17 @@ from types import ModuleType
 
 import pytest
 
+from colabdev.commands.doctor.check import Verdict
+from colabdev.commands.status import State
+from colabdev.commands.words import WORDS
+from colabdev.exercises.course import Outcome
+from colabdev.far_words import HOLE, translated
+from colabdev.jobs.job import JobState
+from colabdev.payload import checker
+from colabdev.results.run import RunState
+from colabdev.settings import Source
 from tests.support.cli import colabdev
+from tests.support.runtime import start_runtime
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -51,6 +62,95 @@ def test_the_compiled_catalogue_is_that_of_the_text() -> None:
     """The .mo that ships is what the .po compiles to."""
     catalogue = _catalogue()
     assert catalogue.compiled(catalogue.load()) == catalogue.MO.read_bytes()
+
+
+def test_what_the_far_side_says_has_its_korean() -> None:
+    """Each sentence of the programs that run there is in the catalogue, with its holes, none else.
+
+    What this says is missing, ``scripts/words`` adds to far.json, to be filled in.
+    """
+    catalogue = _catalogue()
+    known = json.loads(catalogue.FAR.read_text(encoding="utf-8"))
+    wanted = catalogue.far_sentences()
+    assert len(wanted) > 80
+    assert not [key for key in wanted if not known.get(key)]
+    assert not [key for key in known if key not in wanted]
+    for key, there in known.items():
+        assert sorted(HOLE.findall(key)) == sorted(HOLE.findall(there)), key
+        assert not re.search("[가-힣]", HOLE.sub("", key))
+        assert re.search("[가-힣]", there), key
+
+
+def test_every_state_has_its_word() -> None:
+    """Each way that something can stand is among the words that are put into Korean."""
+    states = (State, JobState, RunState, Verdict, Source)
+    assert not [one.value for kind in states for one in kind if one.value not in WORDS]
+    assert {*checker.OUTCOMES} == {*Outcome, checker.BROKEN}
+
+
+def test_states_read_korean_and_are_english_for_programs(folder: Path) -> None:
+    """People read how things stand in their language; ``--json`` says it as it always does."""
+    env = {**os.environ, "LANGUAGE": "ko", "PYTHONUTF8": "1"}
+    assert colabdev("exercises", "start", cwd=folder, env=env).returncode == 0
+    course = folder / "colabdev-course"
+    for words, korean, english in (
+        (("run", "--on", "here", "--", "sh", "-c", "exit 3"), "실패: 종료 코드 3", ""),
+        (("jobs", "--on", "here"), "실패", "failed"),
+        (("results", "list"), "실패", "failed"),
+        (("results", "show", "last"), "실패", "failed"),
+        (("config", "show"), "기본값", "default"),
+        (("doctor",), "정상", "ok"),
+        (("exercises", "list"), "현재", "current"),
+    ):
+        said = colabdev(*words, cwd=course, env=env)
+        text = said.stdout.decode() + said.stderr.decode()
+        assert korean in text, words
+        assert not english or english not in text.split(), words
+        if english:
+            told = colabdev(*words, "--json", cwd=course, env=env).stdout.decode()
+            assert f'"{english}"' in told
+            assert f'"{korean}"' not in told
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("it was changed during the sync", "동기화하는 동안 바뀌었습니다"),
+        ("it cannot be read: Permission denied", "읽을 수 없습니다: 권한이 없습니다"),
+        (
+            "The contents are damaged: the path '../x' is refused, "
+            "it is absolute, climbs, or has empty parts.",
+            "내용이 손상되었습니다: 경로 '../x'을(를) 거절합니다. "
+            "절대 경로이거나 위로 올라가거나 빈 부분이 있습니다.",
+        ),
+        ("nvidia-smi says: {error}", "nvidia-smi says: {error}"),
+        ("", ""),
+    ],
+)
+def test_what_the_far_side_says_is_put_into_korean(
+    told: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what stands in it; what nobody knows stays as it is, and so does all in English."""
+    monkeypatch.setenv("LANGUAGE", "ko")
+    assert translated(told) == shown
+    monkeypatch.setenv("LANGUAGE", "en")
+    assert translated(told) == told
+
+
+@pytest.mark.sshd
+def test_a_failure_over_there_reads_korean(folder: Path, home: Path) -> None:
+    """A command that is not there, a job nobody knows: the machine's own words, in Korean."""
+    with start_runtime(home / "vm") as runtime:
+        assert colabdev("connect", runtime.connect_string).returncode == 0
+        for words, code, sentence in (
+            (("run", "--", "no-such-command"), 70, "실행할 수 없습니다: 그런 파일이나 폴더가"),
+            (("logs", "abcdefgh"), 2, "abcdefgh"),
+        ):
+            done = colabdev("--lang", "ko", *words, cwd=folder)
+            said = done.stderr.decode()
+            assert done.returncode == code, said
+            assert sentence in said
+            assert "far side" not in said
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def show(console: Console) -> None:
       colabdev config show --json
     """
     from colabdev.commands.config import show_settings
+    from colabdev.commands.words import word
 
     rows = [
         {
@@ -42,7 +43,10 @@ def show(console: Console) -> None:
         for one in show_settings()
     ]
     if not console.as_json:
-        rows = [{**row, "value": _words(row["value"])} for row in rows]
+        rows = [
+            {**row, "value": _words(row["value"]), "source": word(str(row["source"]))}
+            for row in rows
+        ]
     from colabdev.language import tr
 
     headings = {

@@ -146,7 +146,7 @@ class Console:
         elif isinstance(event, Output):
             self._write_output(event)
         elif isinstance(event, Metric) and self.shows_metrics and not event.skipped:
-            self._held.append(f"{self._mark('metric', '36')} {clean_line(metric_line(event))}")
+            self._held.append(f"{self._mark(tr('metric'), '36')} {clean_line(metric_line(event))}")
             if not self._inside_line:
                 self._show_held()
 
@@ -225,7 +225,7 @@ def metric_line(metric: Metric) -> str:
     """Return *metric* on one line: where, what, how much."""
     where = " ".join(part for part in (metric.exercise, metric.case) if part)
     value = f"{metric.value:.6g}" if isinstance(metric.value, float) else str(metric.value)
-    step = f" (step {metric.step})" if metric.step is not None else ""
+    step = "" if metric.step is None else tr(" (step {number})", number=metric.step)
     return f"{where + ': ' if where else ''}{metric.metric} = {value} {metric.unit}".rstrip() + step
 
 

@@ -25,6 +25,7 @@ def doctor(console: Console, alias: str | None, fix: bool) -> int:
     """
     from colabdev.commands.doctor.check import Verdict
     from colabdev.commands.doctor.examine import examine
+    from colabdev.commands.words import word
     from colabdev.language import tr, tr_n
 
     checks = examine(alias, console, fix=fix)
@@ -33,7 +34,7 @@ def doctor(console: Console, alias: str | None, fix: bool) -> int:
         console.result(checks)
         return 1 if failed else 0
     rows = [
-        {"verdict": check.verdict.value, "name": tr(check.name), "found": _short(check.found),
+        {"verdict": word(check.verdict.value), "name": tr(check.name), "found": _short(check.found),
          "source": _short(check.source)}
         for check in checks
     ]  # fmt: skip

@@ -73,6 +73,7 @@ def prune(console: Console, ago: float, alias: str | None) -> None:
 
 def _show(console: Console, found: "list[Job]", empty: str) -> None:
     from colabdev.cli.tables import moment
+    from colabdev.commands.words import word
 
     if console.as_json:
         console.result(found)
@@ -82,9 +83,9 @@ def _show(console: Console, found: "list[Job]", empty: str) -> None:
             {
                 "id": job.id,
                 "name": job.name,
-                "state": tr("{state} (still runs)", state=job.state.value)
+                "state": tr("{state} (still runs)", state=word(job.state.value))
                 if job.orphaned
-                else job.state.value,
+                else word(job.state.value),
                 "code": job.exit_code,
                 "created": moment(job.created),
             }
@@ -155,11 +156,12 @@ def cancel(console: Console, job: str, alias: str | None) -> None:
       colabdev cancel last
     """
     from colabdev.commands.jobs import cancel_job
+    from colabdev.commands.words import word
 
     asked = cancel_job(job, on=alias)
     console.result(
         asked,
-        tr("Job {id} has ended: {state}.", id=asked.id, state=asked.state.value)
+        tr("Job {id} has ended: {state}.", id=asked.id, state=word(asked.state.value))
         if asked.state.ended
         else tr("Asked {id} to stop.", id=asked.id),
     )

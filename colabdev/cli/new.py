@@ -65,6 +65,7 @@ def init(console: Console, folder: str) -> None:
     from pathlib import Path
 
     from colabdev.commands.init import init_project
+    from colabdev.far_words import translated
     from colabdev.sync.report import size_text
 
     adopted = init_project(Path(folder))
@@ -90,7 +91,8 @@ def init(console: Console, folder: str) -> None:
             tr("{path} would not be sent: it has {size}.", path=path, size=size_text(size))
         )
     for left in adopted.skipped:
-        console.warn(tr("{path} would not be sent: {reason}.", path=left.path, reason=left.reason))
+        reason = translated(left.reason)
+        console.warn(tr("{path} would not be sent: {reason}.", path=left.path, reason=reason))
     console.done(tr("What need not be sent, name in .colabdevignore."))
 
 

@@ -38,6 +38,7 @@ def list_(console: Console, limit: int, kind: str | None) -> None:
     """
     from colabdev.cli.tables import moment
     from colabdev.commands.results import list_runs
+    from colabdev.commands.words import word
 
     found = list_runs(limit=limit, kind=kind)
     if console.as_json:
@@ -50,7 +51,7 @@ def list_(console: Console, limit: int, kind: str | None) -> None:
                 "name": run.name,
                 "on": run.alias,
                 "hardware": hardware(run.hardware),
-                "state": run.state.value,
+                "state": word(run.state.value),
                 "metrics": run.metric_count,
                 "started": moment(run.started),
             }
@@ -148,19 +149,20 @@ def _gpu_line(use: "GpuUse") -> str:
 
 def _headline(run: "Run") -> str:
     from colabdev.cli.tables import moment
+    from colabdev.commands.words import word
 
     code = "" if run.exit_code is None else tr(", exit code {code}", code=run.exit_code)
     checks = [bool(record.fields.get("passed")) for record in run.records if record.kind == "check"]
     passed = checks and tr(", {passed} of {all} checks passed", passed=sum(checks), all=len(checks))
     return tr(
         "{kind} {id}: {name} on {alias} ({hardware}), {started}, {state}{code}{passed}",
-        kind=run.kind,
+        kind=word(run.kind),
         id=run.id,
         name=run.name,
         alias=run.alias,
         hardware=hardware(run.hardware),
         started=moment(run.started),
-        state=run.state.value,
+        state=word(run.state.value),
         code=code,
         passed=passed or "",
     )

@@ -138,11 +138,13 @@ def ended(console: Console, outcome: "RunOutcome") -> int:
     console.whose = "job"
     console.result(outcome)
     if outcome.job.state.ended and outcome.code:
+        from colabdev.commands.words import word
+
         console.done(
             tr(
                 "Job {id} {state}: exit code {code}.",
                 id=outcome.job.id,
-                state=outcome.job.state,
+                state=word(outcome.job.state),
                 code=outcome.code,
             )
         )

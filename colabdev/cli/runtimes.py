@@ -23,6 +23,7 @@ def runtimes(context: click.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from colabdev.commands.runtimes import runtimes as look
+    from colabdev.commands.words import word
 
     console = context.ensure_object(Console)
     with console.step(tr("Asking the runtimes")):
@@ -31,7 +32,10 @@ def runtimes(context: click.Context) -> None:
         console.result(rows)
         return
     console.table(
-        [{**row, "default": "*" if row["default"] else ""} for row in rows],
+        [
+            {**row, "default": "*" if row["default"] else "", "state": word(str(row["state"]))}
+            for row in rows
+        ],
         {
             "default": "",
             "alias": tr("runtime"),

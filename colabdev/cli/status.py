@@ -23,7 +23,7 @@ _PLACES = {
 }
 _ACTIVITY = {
     "alias": mark("runtime"),
-    "up": mark("up"),
+    "up": mark("uptime"),
     "left": mark("left (estimate)"),
     "idle": mark("given back if idle"),
     "who": mark("connected"),

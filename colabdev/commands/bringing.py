@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from colabdev.errors import ColabdevError, RemoteFailure, SyncError
+from colabdev.far_words import translated
 from colabdev.jobs.fetching import Fetching, Version
 from colabdev.jobs.job import Artifact, Job
 from colabdev.jobs.line import Line
@@ -107,7 +108,7 @@ class Bringer:
             outcomes = list(stage.apply())
         for _, state, _, reason in outcomes:
             if state != "done":
-                raise NotBrought(str(reason or state))
+                raise NotBrought(translated(str(reason or state)))
         version, digest = download.version, download.digest
         assert version, "it has come"
         there = Entry(
@@ -126,7 +127,7 @@ class Bringer:
 
     def _check(self, path: str, size: int) -> None:
         if reason := Disk.of(self._project).why_not(path):
-            raise NotBrought(reason)
+            raise NotBrought(translated(reason))
         if path.rpartition("/")[2].lower() in IGNORE_FILES:
             raise NotBrought(tr("rules about what is synced are only taken from here"))
         self._check_size(size)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
+from colabdev.commands.words import word
 from colabdev.errors import ColabdevError, RuntimeGone
 from colabdev.language import tr
 from colabdev.remote.host import HostFacts, host_facts, watch_host
@@ -42,7 +43,7 @@ class Status:
         gpu = facts.gpu if facts else None
         row = {
             "alias": self.runtime.alias,
-            "state": self.state.value,
+            "state": word(self.state.value),
             "address": str(self.runtime.destination or tr("this machine")),
             "root": self.runtime.root,
             "python": facts.python if facts else "",
@@ -172,7 +173,8 @@ def _judged(runtime: Runtime, facts: HostFacts) -> Status:
 def _who(facts: HostFacts) -> str:
     """Say how many are connected, and as what: ``3: colabdev, 2 terminal``."""
     counts = collections.Counter(facts.visitors)
-    uses = ", ".join(f"{n} {use}" if n > 1 else use for use, n in sorted(counts.items()))
+    named = ((word(use), n) for use, n in sorted(counts.items()))
+    uses = ", ".join(f"{n} {use}" if n > 1 else use for use, n in named)
     number = facts.logins if facts.logins is not None else len(facts.visitors)
     return f"{number}: {uses}" if uses else str(number) if number else ""
 

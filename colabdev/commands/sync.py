@@ -6,6 +6,7 @@ from pathlib import Path
 
 from colabdev.commands.reporter import Reporter
 from colabdev.errors import InputError, SyncConflict
+from colabdev.far_words import translated
 from colabdev.language import tr
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
@@ -149,9 +150,8 @@ def _warn(report: SyncReport, reporter: Reporter, limit: int) -> None:
 def _name(left: tuple[Left, ...], reporter: Reporter, hint: str) -> None:
     """Warn of each of *left*; the *hint*, the same for all, stands with the first."""
     for number, one in enumerate(left[:_NAMED]):
-        text = tr(
-            "{path} was left alone: {reason}.", path=shown(one.path), reason=shown(one.reason)
-        )
+        reason = shown(translated(one.reason))
+        text = tr("{path} was left alone: {reason}.", path=shown(one.path), reason=reason)
         reporter.warn(text, "" if number else hint)
     if len(left) > _NAMED:
         reporter.warn(tr("{left} more were left alone for such reasons.", left=len(left) - _NAMED))

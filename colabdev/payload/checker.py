@@ -37,6 +37,13 @@ HEADLINE = ("device", "gpu", "torch", "python")  # what of the machine is shown
 INDENT = " " * 9
 IMPORT, MEASURE = "import", "measure"  # the steps that are no check of the check file
 BROKEN = "broken"  # the outcome of checks that cannot run
+OUTCOMES = {
+    "passed": "통과",
+    "failed": "실패",
+    "error": "오류",
+    "skipped": "건너뜀",
+    BROKEN: "검사오류",
+}
 
 
 @dataclass(frozen=True)
@@ -366,15 +373,16 @@ def tell(
                     say(_measurement(event.fields))
     except Broken as broken:
         report("done", exercise=order.slug, outcome=BROKEN, message=str(broken))
-        say(f"BROKEN   {order.slug}: {broken}")
+        say(f"{_heading(BROKEN, language)} {order.slug}: {broken}")
         return BROKEN
     for reason, count in skipped.items():
-        say(f"{INDENT}{count}x skipped: {reason}")
+        say(f"{INDENT}{count}x {_say(('skipped', '건너뜀'), language)}: {reason}")
     ended, passed = outcome(verdicts), sum(each.outcome == "passed" for each in verdicts)
     seconds = round(time.monotonic() - began, 1)
     counts = {"passed": passed, "tasks": len(verdicts)}
     report("done", exercise=order.slug, outcome=ended, seed=order.seed, seconds=seconds, **counts)
-    say(f"{ended.upper():8} {order.slug}: {passed}/{len(verdicts)}, {seconds} s")
+    took = f"{seconds} {_say(('s', '초'), language)}"
+    say(f"{_heading(ended, language)} {order.slug}: {passed}/{len(verdicts)}, {took}")
     return ended
 
 
@@ -388,7 +396,8 @@ def _report_verdict(verdict: Verdict, report: Callable[..., None]) -> None:
 
 def _lines(order: Order, verdict: Verdict, language: str) -> Iterator[str]:
     """Yield what a person reads: the verdict, then what helps, then what the code printed."""
-    yield f"{verdict.outcome.upper():8} {verdict.task}  {_say(verdict.title, language)}".rstrip()
+    head = f"{_heading(verdict.outcome, language)} {verdict.task}  {_say(verdict.title, language)}"
+    yield head.rstrip()
     if verdict.problem:
         problem = _say(verdict.problem, language)
         yield INDENT + (f"{problem.rstrip('.')}: {verdict.detail}" if verdict.detail else problem)
@@ -409,6 +418,12 @@ def _lines(order: Order, verdict: Verdict, language: str) -> Iterator[str]:
         if len(lines) > 2 * SHOWN:
             lines[SHOWN:-SHOWN] = [f"[... {len(lines) - 2 * SHOWN} lines ...]"]
         yield from (f"{INDENT}| {each}" for each in lines)
+
+
+def _heading(outcome: str, language: str) -> str:
+    """Return the word for *outcome*, eight columns wide; a Korean letter takes two of them."""
+    word = OUTCOMES[outcome] if language == "ko" else outcome.upper()
+    return word + " " * (8 - len(word) * (1 + (language == "ko")))
 
 
 def _say(text: Text, language: str) -> str:

@@ -9,6 +9,7 @@ import json
 import struct
 
 from colabdev.errors import EndedEarly, ProtocolError, RemoteFailure
+from colabdev.far_words import translated
 from colabdev.language import tr
 from colabdev.remote.transport import Process
 
@@ -102,7 +103,8 @@ class Conversation:
 def _failure(body: bytes) -> RemoteFailure:
     try:
         record = json.loads(body)
-        said = (record["kind"], record["message"], record.get("hint", ""))
-        return RemoteFailure(*(str(words)[:_MAX_WORDS] for words in said))
+        told = (record["kind"], record["message"], record.get("hint", ""))
+        kind, message, hint = (str(words)[:_MAX_WORDS] for words in told)
+        return RemoteFailure(kind, translated(message), translated(hint))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ProtocolError(tr("The far side sent a damaged error record.")) from error

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from typing import Any  # JSON, until it is checked
 
 from colabdev.errors import ProtocolError, RemoteFailure
+from colabdev.far_words import translated
 from colabdev.language import tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
@@ -320,7 +321,8 @@ def _checked() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError) as error:
+        why = translated(str(error))
         raise ProtocolError(
-            tr("The runtime's side of the sync makes no sense: {error}.", error=error),
+            tr("The runtime's side of the sync makes no sense: {error}.", error=why),
             tr("Nothing here was changed. If the runtime can be trusted, sync again."),
         ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args  # Any: JSON, until it is checked
 
 from colabdev.errors import SyncHalted
+from colabdev.far_words import translated
 from colabdev.language import tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
@@ -122,7 +123,7 @@ def _local_failures() -> Iterator[None]:
     try:
         yield
     except wire.Failure as error:
-        raise SyncHalted(error.message, error.hint) from error
+        raise SyncHalted(translated(error.message), translated(error.hint)) from error
     except OSError as error:
         raise SyncHalted(
             tr(

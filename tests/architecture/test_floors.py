@@ -18,6 +18,7 @@ FLOORS = {
     "payload": 0,
     "amounts": 1,
     "errors": 1,
+    "far_words": 1,
     "language": 1,
     "paths": 1,
     "settings": 1,

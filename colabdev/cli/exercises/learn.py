@@ -82,11 +82,13 @@ def list_(
       colabdev exercises list --state pending --topic autograd
       colabdev exercises list S08
     """
+    from colabdev.cli.exercises.texts import shown_word
     from colabdev.commands.exercises.learn import overview
 
     book = workbook_if_any(course)
     language = spoken(lang, book)
     rows = overview(course_of(course, book), book, search=search, topic=topic, state=state or "")
+    words = (lambda word: word) if console.as_json else (lambda word: shown_word(word, language))
     columns = {"state": say(language, "state", "상태")} if book else {}
     console.table(
         [
@@ -94,10 +96,10 @@ def list_(
                 "slug": row.exercise.slug,
                 "title": row.exercise.title.in_language(language),
                 "topic": row.exercise.topic,
-                "gpu": row.exercise.gpu,
+                "gpu": words(row.exercise.gpu),
                 "seconds": row.exercise.seconds,
                 "covers": row.exercise.covers,
-                "state": row.state,
+                "state": words(row.state),
             }
             for row in rows
         ],

@@ -68,6 +68,7 @@ def run(
     """
     from pathlib import Path
 
+    from colabdev.cli.exercises.texts import shown_word
     from colabdev.commands.exercises.run import run_course, run_exercise
     from colabdev.remote.reach import reach
     from colabdev.remote.runtime import Registry
@@ -120,7 +121,9 @@ def run(
         [
             {
                 "exercise": each.exercise.slug,
-                "outcome": each.outcome or "unknown",
+                "outcome": each.outcome or "unknown"
+                if console.as_json
+                else shown_word(each.outcome, language),
                 "tasks": f"{each.passed}/{each.tasks}",
                 "run": each.run.run_id if each.run else "",
             }
@@ -145,9 +148,15 @@ def run(
 
 
 def _verdict(outcome: "ExerciseOutcome", language: "Language") -> str:
+    from colabdev.cli.exercises.texts import shown_word
+
     assert outcome.run, "what cannot run at all is an error"
     slug, run, code = outcome.exercise.slug, outcome.run.run_id, outcome.run.code
-    how = outcome.outcome or say(language, f"ended with exit code {code}", f"종료 코드 {code}")
+    how = (
+        shown_word(outcome.outcome, language)
+        if outcome.outcome
+        else say(language, f"ended with exit code {code}", f"종료 코드 {code}")
+    )
     return say(
         language,
         f"{slug}: {how}. Recorded as {run}: colabdev results show {run}\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colabdev.cli.exercises.options import say
+from colabdev.cli.layout import columns
 from colabdev.commands.exercises.learn import Place, Started, brief
 from colabdev.exercises.course import Course, Language, Outcome
 
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from colabdev.exercises.workbook import Workbook
 
 _C = "colabdev exercises"
+_KOREAN = {
+    "passed": "통과",
+    "failed": "실패",
+    "error": "오류",
+    "skipped": "건너뜀",
+    "done": "완료",
+    "current": "현재",
+    "pending": "남음",
+    "none": "-",
+    "optional": "선택",
+    "measures": "측정",
+    "unknown": "알 수 없음",
+}
 
 
 def invitation(language: Language) -> str:
@@ -49,6 +63,12 @@ def place_row(place: Place, text: str = "") -> dict[str, object]:
         "total": place.total,
     }
     return {**row, "brief": text} if text else row
+
+
+def shown_word(word: str | None, language: Language) -> str:
+    """Return how an exercise ended or stands, or whether it wants a GPU, as a learner reads it."""
+    english = word or "unknown"
+    return _KOREAN.get(english, english) if language == "ko" else english
 
 
 def clickable(file: Path, line: int = 1) -> str:
@@ -175,10 +195,12 @@ def after_check(found: Sequence["Checked"], book: "Workbook", language: Language
 def summary(found: Sequence["Checked"], language: Language) -> str:
     """Return one line for each exercise, how many passed, and the first that has not."""
     width = max(len(each.exercise.slug) for each in found)
+    words = [shown_word(each.outcome, language).upper() for each in found]
+    room = max(8, *map(columns, words))
     lines = [
-        f"{(each.outcome or 'unknown').upper():8} {each.exercise.slug:{width}} "
+        f"{word}{' ' * (room - columns(word))} {each.exercise.slug:{width}} "
         f"{each.passed}/{each.tasks}"
-        for each in found
+        for word, each in zip(words, found, strict=True)
     ]
     passed = sum(each.outcome is Outcome.PASSED for each in found)
     lines += [

@@ -19,6 +19,7 @@ from colabdev.commands.doctor.check import (
     skipped,
     warn,
 )
+from colabdev.commands.words import word
 from colabdev.editor.editors import EDITORS, named
 from colabdev.editor.find import find
 from colabdev.editor.links import list_command
@@ -252,7 +253,10 @@ def _settings(_: Patient) -> Finding:
         return fail(error.message, str(paths.config_file()), error.hint)
     if not changed:
         return ok(tr("all at their defaults"), str(paths.config_file()))
-    shown = ", ".join(f"{one.name} = {one.shown} ({one.where or one.source})" for one in changed)
+    places = (one.where or word(one.source) for one in changed)
+    shown = ", ".join(
+        f"{one.name} = {one.shown} ({where})" for one, where in zip(changed, places, strict=True)
+    )
     return ok(shown, "colabdev config show")
 
 

@@ -15,6 +15,7 @@ from colabdev.errors import CourseError, InputError
 from colabdev.exercises import warm
 from colabdev.exercises.course import Exercise, Language, Outcome
 from colabdev.exercises.workbook import Workbook
+from colabdev.far_words import translated
 from colabdev.jobs.job import Metric, Output, Record
 from colabdev.language import tr
 from colabdev.payload import checker
@@ -158,7 +159,7 @@ def _here(
             tr(
                 "The checks of '{slug}' cannot run: {done}",
                 slug=exercise.slug,
-                done=done["message"],
+                done=translated(done["message"]),
             ),
             tr(
                 "If it lacks a package, install it; a course is proved by: colabdev "

@@ -13,6 +13,7 @@ from colabdev.commands.sync import remote_root, sync_project
 from colabdev.errors import InputError, ProtocolError, RemoteFailure
 from colabdev.exercises.course import Course, Exercise, Language, Outcome
 from colabdev.exercises.workbook import Workbook
+from colabdev.far_words import translated
 from colabdev.jobs.client import new_job_id
 from colabdev.jobs.job import JobSpec
 from colabdev.language import tr
@@ -188,7 +189,7 @@ def _told(run: RunOutcome, slug: str, runtime: Runtime) -> Mapping[str, Any] | N
                 "The checks of '{slug}' cannot run on {alias}: {get}",
                 slug=slug,
                 alias=runtime.alias,
-                get=told.get("message"),
+                get=translated(str(told.get("message"))),
             ),
             tr(
                 "If it lacks a package, install it there: colabdev run -- python -m pip "
