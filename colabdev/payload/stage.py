@@ -194,8 +194,7 @@ class Stage:
         new, folder, name = self._place_for(row, expected)
         try:
             if row[1] == "f":
-                self._open = _Coming(row, expected, folder, name)
-                self._open.new = new
+                self._open = self._coming(row, expected, new, folder, name)
                 if more == [True]:
                     self._enter_base(row[0], expected)
                 return
@@ -211,6 +210,20 @@ class Stage:
             self._refuse(row, new, error)
             return
         (new.below if new else self._puts).append(put)
+
+    def _coming(
+        self, row: Row, expected: Row | None, new: _New | None, folder: Folder, name: str
+    ) -> _Coming:
+        try:
+            coming = _Coming(row, expected, folder, name)
+        except OSError as error:
+            if new is None or error.errno in FULL:
+                raise
+            # Its contents are on their way: under a number, it is refused once it is to be moved.
+            self._count += 1
+            return _Coming(row, expected, self._stage, str(self._count))
+        coming.new = new
+        return coming
 
     def _enter_base(self, path: str, expected: Row | None) -> None:
         """Open what stands at *path*, if it is what is *expected*, to take blocks from it."""

@@ -279,7 +279,8 @@ def test_names_a_new_folder_does_not_take_are_refused(session: Session) -> None:
     long, folder = "d/" + "n" * 300, "d/" + "m" * 300
     session.send(b"".join(header(row(path, "d", 0)) for path in ("d", "d/e", folder)))
     files = [row(path) for path in ("d/a", long, "d/e/a", f"{folder}/a")]
-    session.send(batch(files, b"1234") + header(row(long + "l", "l", 0, "a")) + whole("d/b"))
+    session.send(batch(files, b"1234") + header(row(long + "l", "l", 0, "a")))
+    session.send(whole("d/" + "o" * 300, bytes(70_000)) + whole("d/b"))
     states = {path[:5]: state for path, state, *_ in session.finish()}
     assert states == {
         "d": "done",
@@ -289,6 +290,7 @@ def test_names_a_new_folder_does_not_take_are_refused(session: Session) -> None:
         "d/e/a": "done",
         "d/nnn": "refused",
         "d/mmm": "refused",
+        "d/ooo": "refused",
     }
     assert tree(session.root) == {"d/a": b"1", "d/e/a": b"3", "d/b": b"x"}
 
