@@ -14,7 +14,7 @@ from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
 from colabdev.sync.contents import Contents, LocalContents, Meter
 from colabdev.sync.reconcile import Change, Limit
-from colabdev.sync.snapshot import Entry, Left, Snapshot, parse_row, to_row, trusted
+from colabdev.sync.snapshot import Entry, Left, Snapshot, parse_row, shown, to_row, trusted
 
 State = Literal["done", "changed", "refused", "kept"]
 _STATES = frozenset(get_args(State))
@@ -74,7 +74,7 @@ class LocalReplica:
 
     def snapshot(self, rules: wire.Rules) -> Snapshot:
         problems: list[list[str]] = []
-        with _local_failures():
+        with _local_failures(self._root):
             wire.sweep(self._root)
             self._entries = trusted(wire.scan(self._root, rules, problems))
         skipped = tuple(Left(*problem) for problem in problems)
@@ -96,9 +96,9 @@ class LocalReplica:
         return LocalContents(Path(self._root), changes, most, meter, bases, self._entries)
 
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
-        with _local_failures():
+        with _local_failures(self._root):
             stage = wire.Stage(self._root, self._by_path)
-        with _local_failures(), contextlib.closing(stage):
+        with _local_failures(self._root), contextlib.closing(stage):
             for frame in frames:
                 stage.take(*frame)
             return [outcome_of(row) for row in stage.apply()]
@@ -119,16 +119,21 @@ def outcome_of(row: Any) -> Outcome:
 
 
 @contextlib.contextmanager
-def _local_failures() -> Iterator[None]:
+def _local_failures(root: str) -> Iterator[None]:
     try:
         yield
     except wire.Failure as error:
         raise SyncHalted(translated(error.message), translated(error.hint)) from error
     except OSError as error:
+        if error.errno in wire.FULL:
+            raise SyncHalted(
+                tr("The disk with {root} is full.", root=shown(root)),
+                tr("Free space there and sync again."),
+            ) from error
         raise SyncHalted(
             tr(
                 "{filename} cannot be used: {strerror}.",
-                filename=error.filename,
+                filename=shown(str(error.filename or root)),
                 strerror=error.strerror,
             ),
             tr("Check its permissions."),
