@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any  # JSON, until it is checked
@@ -21,6 +22,7 @@ from colabdev.sync.reconcile import Change, Limit
 from colabdev.sync.replica import Outcome, outcome_of
 from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, from_rows, parse_row, to_row
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_LISTING = 2 * wire.MAX_JSON
 # What may travel as an argument of the far program: with that, it stays below Linux's 128 KiB.
 _IN_ARGUMENT = 60_000
@@ -312,7 +314,7 @@ def _placed(change: Change, entry: Entry) -> tuple[wire.Row, wire.Row | None]:
 
 
 def _is_digest(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 64
+    return isinstance(value, str) and bool(_DIGEST.fullmatch(value))
 
 
 @contextlib.contextmanager
@@ -320,7 +322,7 @@ def _checked() -> Iterator[None]:
     """Turn what a far side said wrongly into a ProtocolError."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         why = translated(str(error))
         raise ProtocolError(
             tr("The runtime's side of the sync makes no sense: {error}.", error=why),

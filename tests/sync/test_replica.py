@@ -236,6 +236,8 @@ LIES = {
     "a damaged error": "send(b'E', b'{}')",
     "an error": 'send(b\'E\', b\'{"kind": "k", "message": "m", "hint": 7}\')',
     "problems of no form": "send(b'S', pack([7]))",
+    "a clock beyond all bounds": "send(b'S', pack({'problems': [], 'now': 1e999}))",
+    "a clock of no form": "send(b'S', pack({'problems': [], 'now': [1]}))",
     "no outcome": "end(); drain_to_end(); send(b'.', b'')",
     "an outcome of nothing": "outcome(['other', 'done', row('other'), ''])",
     "an outcome without entry": "outcome(['a', 'done', None, ''])",
@@ -323,6 +325,15 @@ def test_a_far_side_that_lies_is_found_out(lie: str, project: Path, far: Far) ->
     assert after == before
     assert not (project / ".colabdev" / "sync" / f"{PEER}.json").exists()
     assert far.sync(project).sent == ("a",)
+
+
+@pytest.mark.parametrize("said", ["/" * 56 + "dev/zero", "../" * 20 + "file", "A" * 64, 7])
+def test_what_is_no_digest_is_none(said: object, folder: Path) -> None:
+    """By digests files of ours are named: none of them is a path."""
+    answer = f"rows(row('a')); end(); receive(); send(b'D', pack({{'a': {said!r}}}))"
+    with RemoteReplica(Liar(PRELUDE + answer), str(folder / "far")) as there:
+        there.snapshot(wire.Rules())
+        assert there.digests(["a"]) == {}
 
 
 @pytest.mark.parametrize("lie", ENDLESS)
