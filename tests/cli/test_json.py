@@ -1,5 +1,7 @@
 """What --json prints is what docs/json.md says, on every command."""
 
+import ast
+import itertools
 import json
 import os
 import signal
@@ -10,10 +12,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from colabdev.exercises import warm
+from tests.support.checks import copy_of_mini
 from tests.support.cli import colabdev
 from tests.support.page import check, check_lines, line_schema, results
 from tests.support.runtime import start_runtime
 
+TESTS = Path(__file__).parents[1]
 # Commands whose standard output belongs to something else: a terminal, ssh's own bytes, a play.
 NOT_OURS = {"shell", "proxy", "demo"}
 # What is run to its end here, on this very machine; other commands end in their own refusal, which
@@ -78,12 +83,69 @@ def test_a_machine_and_what_is_said_of_it(folder: Path, home: Path) -> None:
             ("jobs",),
             ("code", "--no-settings"),
             ("runtimes", "rename", "colab", "other"),
+            ("connect", runtime.connect_string),
+            ("runtimes", "forget", "colab"),
             ("disconnect",),
         ):
             asked = ("run", "--json", "--", *words[1:]) if words[0] == "run" else (*words, "--json")
             done = colabdev(*asked, cwd=folder)
             types = check(words, done)
             assert "error" not in types, (words, done.stderr)
+
+
+@pytest.mark.sshd
+def test_a_runtime_of_this_machine_and_a_course_on_it(folder: Path) -> None:
+    """From up to down: a course is checked, measured, compared, and examined for its author."""
+    mini = str(copy_of_mini(folder, "wrong-value", "measured"))
+    book = folder / "mine"
+    begun = colabdev("exercises", "start", "mine", "--course", mini, cwd=folder)
+    assert begun.returncode == 0
+    told: dict[str, list[str]] = {}
+    try:
+        for words in (
+            ("up", "--local"),
+            ("exercises", "check", "wrong-value", "--on", "local"),
+            ("exercises", "check", "--all", "--on", "here"),
+            ("exercises", "run", "measured"),
+            ("exercises", "run", "--all"),
+            ("exercises", "results", "measured"),
+            ("exercises", "author", "check", "--course", mini),
+            ("down", "--yes"),
+        ):
+            done = colabdev(*words, "--json", cwd=book if book.is_dir() else folder)
+            told[" ".join(words)] = check(words, done)
+            # Nobody has answered anything yet, and the files of four exercises belong to none.
+            failing = words[1] in ("check", "author")
+            assert done.returncode == failing, (words, done.stderr)
+    finally:
+        warm.stop()
+        colabdev("down", "--yes")
+    assert all("result" in types for words, types in told.items() if words != "down --yes")
+    assert {"metric", "record", "output"} <= {*told["exercises run measured"]}
+
+
+def test_every_command_is_held_to_the_page_somewhere() -> None:
+    """For each command that gives a result there is a test that holds real output to its schema.
+
+    Such tests name the command in a tuple of its own, in a file that calls ``check`` of the page.
+    """
+    named: set[str] = set()
+    for file in TESTS.rglob("test_*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        if not any(_holds_to_the_page(node) for node in ast.walk(tree)):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Tuple):
+                words = itertools.takewhile(lambda one: isinstance(one, ast.Constant), node.elts)
+                typed = [str(getattr(one, "value", "")) for one in words]
+                named |= {" ".join(typed[:length]) for length in (1, 2, 3)}
+    silent = {name for name, kind in results()["properties"].items() if kind == {"not": {}}}
+    assert silent >= NOT_OURS
+    assert not {*results()["properties"]} - named - NOT_OURS
+
+
+def _holds_to_the_page(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "tests.support.page"
 
 
 def _commands() -> list[list[str]]:

@@ -1,5 +1,6 @@
 """The checks of the runtime, from what it told over a plain, non-interactive login."""
 
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -46,11 +47,24 @@ def _environment(patient: Patient) -> Finding:
 
 def _gpu(patient: Patient) -> Finding:
     name = patient.said.get("gpu", "")
+    if not name and _is_here(patient):
+        return ok(tr("none: what runs there computes on the processor"), "nvidia-smi")
     if not name:
         return warn(
             tr("none"), "nvidia-smi", tr("In Colab: Runtime > Change runtime type > a GPU.")
         )
     return ok(name, "nvidia-smi")
+
+
+def _is_here(patient: Patient) -> bool:
+    """Tell whether the runtime is this very computer, of which nobody expects Colab's GPU."""
+    destination = patient.runtime.destination if patient.runtime else None
+    if destination is None or destination.via != "none":
+        return False
+    try:
+        return ipaddress.ip_address(destination.hostname).is_loopback
+    except ValueError:
+        return destination.hostname == "localhost"
 
 
 def _torch(patient: Patient) -> Finding:
@@ -64,6 +78,8 @@ def _torch(patient: Patient) -> Finding:
     found = f"torch {words[0]}, torch.cuda.is_available() = False"
     if patient.said.get("gpu"):
         return fail(found, source, tr("There is a GPU, but torch does not see it. ") + _again())
+    if _is_here(patient):
+        return ok(tr("torch {version}, on the processor", version=words[0]), source)
     return warn(found, source, tr("There is no GPU: it computes on the processor."))
 
 
