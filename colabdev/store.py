@@ -181,6 +181,10 @@ class Document:
             return {}
         except (OSError, UnicodeDecodeError) as error:
             raise self._unreadable(str(error)) from error
+        return self.parsed(text)
+
+    def parsed(self, text: str) -> dict[str, Any]:
+        """Return the contents that *text* spells (ConfigError: as in `read`)."""
         try:
             contents = json.loads(text)
         except ValueError as error:

@@ -43,6 +43,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import BinaryIO
 
 from colabdev.payload.digests import MEMORY, Digests
@@ -212,7 +213,7 @@ def _serve(source: _Source, sink: BinaryIO, request: _Request) -> None:
     same = False
     if request.known:  # else the rows travel while the scan goes on
         rows = list(rows)
-        same = digest_of_rows(rows) == request.known
+        same = digest_of_rows(sorted(rows, key=itemgetter(0))) == request.known
     for batch in batches(rows):
         if not same:
             _send(sink, b"s", pack_json(batch))

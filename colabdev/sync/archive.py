@@ -20,13 +20,15 @@ _VERSION = 1
 _KEPT = 10  # machines come and go; what the oldest agreed on helps nobody
 _PEER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _FOLDERS = Agreed(FOLDER, FOLDER)
+_OPENING, _CLOSING = b', "entries": [\n', b"]}"
 
 
 class Archive:
     """What the project agrees on with the folder *root* of the machine *peer*.
 
-    *entries* is changed in place and written by `save`, and so is *listing*: all that the machine
-    held when it was last seen, agreed on or not. *notice* says what was wrong with the file.
+    *entries* is changed by `agree` and written by `save`, and so is *listing* by `see`: all that
+    the machine held when it was last seen, agreed on or not. *notice* says what was wrong with the
+    file.
     """
 
     def __init__(self, path: Path, root: str) -> None:
@@ -35,23 +37,49 @@ class Archive:
         self.notice = ""
         self._path = path
         self._root = root
+        self._is_saved = False
         try:
-            contents = Document(path, version=_VERSION).read()
+            contents, lines = _read(path)
             if contents.get("root") == root:  # else the folder has moved: all is new there
-                self.entries = _parse(contents)
+                self.entries = dict(map(_parse_line, lines))
                 self.listing = _parse_listing(contents, self.entries)
+                self._is_saved = True
         except ConfigError as error:
             self._set_aside(error.message)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             self._set_aside(tr("{path} is damaged: {error}.", path=path, error=error))
-        self._saved: tuple[dict[str, Agreed], dict[str, Entry]] | None
-        self._saved = (dict(self.entries), dict(self.listing))
+
+    def here(self, path: str) -> Entry | None:
+        """Return what stood at *path* on this machine when both sides agreed on it."""
+        agreed = self.entries.get(path)
+        return agreed.here if agreed else None
+
+    def agree(self, path: str, agreed: Agreed | None) -> None:
+        """Note what both sides hold at *path*, None for nothing."""
+        if agreed is None:
+            self._is_saved &= self.entries.pop(path, None) is None
+        elif (before := self.entries.get(path)) is not agreed:
+            self._is_saved = self._is_saved and before == agreed
+            self.entries[path] = agreed
+
+    def see(self, path: str, entry: Entry | None) -> None:
+        """Note what the machine holds at *path*, None for nothing."""
+        if entry is None:
+            self._is_saved &= self.listing.pop(path, None) is None
+        else:
+            self._is_saved = self._is_saved and self.listing.get(path) == entry
+            self.listing[path] = entry
+
+    def see_all(self, listing: Mapping[str, Entry]) -> None:
+        """Note that the machine holds this and no more."""
+        if listing is not self.listing:
+            self._is_saved = self._is_saved and listing == self.listing
+            self.listing = dict(listing)
 
     def save(self) -> None:
         """Write what changed in one step and forget the machines not seen for longest."""
-        if self._path.exists() and self._saved == (self.entries, self.listing):
+        if self._is_saved:
             return
-        self._saved = None  # two more copies for as long as this takes
         document = {
             "version": _VERSION,
             "root": self._root,
@@ -64,18 +92,19 @@ class Archive:
             ],
         }
         write_atomic(self._path, self._written(json.dumps(document)))
+        self._is_saved = True
         others = sorted(self._path.parent.glob("*.json"), key=lambda path: -path.stat().st_mtime)
         for path in others[_KEPT:]:
             path.unlink()
 
     def _written(self, document: str) -> Iterator[bytes]:
-        """Yield *document* with the entries, of which not all are text at once."""
-        yield document.encode("ascii")[:-1] + b', "entries": ['
+        """Yield *document* with the entries in lines, so that neither is ever text at once."""
+        yield document.encode("ascii")[:-1] + _OPENING
         between = b""
         for batch in batches(itertools.starmap(_to_line, self.entries.items())):
             yield between + json.dumps(batch, separators=(",", ":")).encode("ascii")[1:-1]
-            between = b","
-        yield b"]}"
+            between = b",\n"
+        yield b"\n" + _CLOSING
 
     def _set_aside(self, reason: str) -> None:
         self.entries, self.listing = {}, {}
@@ -103,8 +132,9 @@ def note_agreed(project: Path, peer: str, root: str, agreed: Mapping[str, Agreed
     with open_archive(project, peer, root, wait=1.0) as archive:
         for path, pair in synced.items():
             for folder in folders_of(path):
-                archive.entries.setdefault(folder, _FOLDERS)
-            archive.entries[path] = pair
+                if folder not in archive.entries:
+                    archive.agree(folder, _FOLDERS)
+            archive.agree(path, pair)
         archive.save()
 
 
@@ -159,16 +189,39 @@ def state_dir(project: Path) -> Path:
     return folder
 
 
+def _read(path: Path) -> tuple[dict[str, Any], Iterator[Any]]:
+    """Return what is written at *path*, nothing if there is no such file, and then its entries.
+
+    They are read while they are asked for, where they stand in lines of their own.
+
+    Raises:
+        ConfigError: it is damaged. A line that is tells so when it is reached (ValueError).
+    """
+    document = Document(path, version=_VERSION)
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        head = stream.readline()
+        if head.endswith(_OPENING):
+            return document.parsed(head.decode() + "]}"), _lines(path, len(head))
+    contents = document.read()
+    return contents, iter(contents.pop("entries", ()))
+
+
+def _lines(path: Path, start: int) -> Iterator[Any]:
+    with path.open("rb") as stream:
+        stream.seek(start)
+        for line in stream:
+            if line == _CLOSING:
+                return
+            yield from json.loads(b"[%s]" % line.rstrip(b",\n"))
+    raise ValueError(tr("it is cut short"))
+
+
 def _parse_listing(contents: Mapping[str, Any], entries: Mapping[str, Agreed]) -> dict[str, Entry]:
     listing = {path: agreed.there for path, agreed in entries.items()}
     for path in contents.get("absent", entries):
         listing.pop(path, None)
     listing.update(map(parse_row, contents.get("extra", ())))
     return listing
-
-
-def _parse(contents: Mapping[str, Any]) -> dict[str, Agreed]:
-    return dict(map(_parse_line, contents["entries"]))
 
 
 def _to_line(path: str, agreed: Agreed) -> list[Any]:

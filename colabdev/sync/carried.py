@@ -12,15 +12,14 @@ from colabdev.sync.snapshot import Entry, Left
 class Carried:
     """The *contents* that went one way; `account` tells what became of each.
 
-    *put* and *gone* are the paths that were put or taken away in the end, *size* the bytes of the
-    former: they come with `close`, which lets go of all else. A tree may have 200,000 files.
+    *size* is that of the files that were put in the end; it comes with `done`.
     """
 
     def __init__(self, contents: Contents) -> None:
         self.contents = contents
-        self.put: tuple[str, ...] = ()
-        self.gone: tuple[str, ...] = ()
         self.size = 0
+        self._put: list[str] = []
+        self._gone: list[str] = []
         self._others: dict[str, Outcome] = {}
 
     def account(self, told: Iterable[Outcome]) -> "Carried":
@@ -48,26 +47,36 @@ class Carried:
         return self
 
     def done(self) -> Iterator[tuple[str, Sent, Entry | None]]:
-        """Yield each path at which all went well, what was sent, and what stands there now."""
-        for path, sent in self.contents.sent.items():
-            if sent.is_done:
-                yield path, sent, sent.became
+        """Yield each path at which all went well, what was sent, and what stands there now.
+
+        Each is let go of as it is told: a tree may have 200,000 files.
+        """
+        sent = self.contents.sent
+        for path in list(sent):
+            if not self.is_done(path):
+                continue
+            one = sent.pop(path)
+            (self._put if one.entry else self._gone).append(path)
+            self.size += one.entry.size if one.entry else 0
+            yield path, one, one.became
 
     def is_done(self, path: str) -> bool:
         """Tell whether what was sent for *path* stands there."""
         return self.contents.sent[path].is_done
 
+    @property
+    def put(self) -> tuple[str, ...]:
+        """The paths that something was put at, of those that `done` told."""
+        return tuple(sorted(self._put))
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The paths at which something was taken away, of those that `done` told."""
+        return tuple(sorted(self._gone))
+
     def left(self, state: str) -> list[Left]:
         """Return what was left alone in the *state*, and why."""
         return [Left(o.path, o.reason) for o in self._others.values() if o.state == state]
-
-    def close(self) -> None:
-        """Keep the sums and let go of the rest."""
-        done = sorted((path, sent) for path, sent, _ in self.done())
-        self.put = tuple(path for path, sent in done if sent.entry)
-        self.gone = tuple(path for path, sent in done if not sent.entry)
-        self.size = sum(sent.entry.size for _, sent in done if sent.entry)
-        self.contents.sent.clear()
 
 
 def _not_accounted() -> ProtocolError:

@@ -83,9 +83,10 @@ class LocalContents:
         self._batched = 0  # bytes that go with the next batch
 
     def frames(self) -> Generator[Frame]:
-        yield from bare_frames(self._changes, self.sent)
+        changes, self._changes = self._changes, []  # 200,000 of them are let go of at the end
+        yield from bare_frames(changes, self.sent)
         sending = wire.Sending(self._root, self._was_sent, self._was_left)
-        for kind, body in sending.frames(map(self._wanted, files_of(self._changes))):
+        for kind, body in sending.frames(map(self._wanted, files_of(changes))):
             yield kind, body
             if kind == b"c":
                 self._meter.advance(len(body))

@@ -96,7 +96,7 @@ class _Sync:
         self._rules = ProjectRules(root, options.named)
         self._chosen = chooser(options.named)
         self._is_large = chooser(project_settings(root).large)
-        self._here = LocalReplica(root)
+        self._here = LocalReplica(root, known=archive.here)
         self._blocks = Blocks(root)
         self._local = self._here.snapshot(self._rules)
         self._remote = Snapshot()
@@ -104,6 +104,7 @@ class _Sync:
         self._fetched: Carried | None = None
         self._sent: Carried | None = None
         self._current: dict[str, Agreed] = {}  # what both sides hold now
+        self._unchanged = 0  # files
         self._digests: dict[str, str] = {}  # of files here that were asked for
         self._asked: dict[str, str] = {}  # of files there
         self._guessed: Carried | None = None
@@ -186,6 +187,8 @@ class _Sync:
         screen(plan, self._local.entries, self._rules, Disk.of(self._root), named=named)
         check_deletions(plan, self._local, self._remote, self._options)
         self._plan = plan
+        self._current = plan.agreed
+        self._unchanged = sum(one.here.kind is Kind.FILE for one in plan.agreed.values())
         self._is_decided = not plan.ask_there
 
     def _directed(self, plan: Plan) -> Plan:
@@ -218,13 +221,12 @@ class _Sync:
     def carry_out(self, there: Replica) -> None:
         """Bring what there is to bring, then send; what is done is remembered at once."""
         archive, plan = self._archive, self._plan
-        archive.listing = dict(self._remote.entries)
+        archive.see_all(self._remote.entries)
         for path in plan.gone:
-            archive.entries.pop(path, None)
+            archive.agree(path, None)
         for path, agreed in plan.agreed.items():
             base = archive.entries.get(path)
-            if base == agreed:
-                self._current[path] = agreed
+            if base is agreed:
                 continue
             if not base and agreed.here.size >= wire.LARGE:
                 self._blocks.learn(to_row(path, agreed.here), agreed.digest)
@@ -243,22 +245,17 @@ class _Sync:
                     self._blocks.learn(to_row(path, became), sent.digest)
                 pair = became and sent.entry and (became, self._there_seen(sent.entry))
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
-            self._fetched.close()
             archive.save()
         if plan.send and not self._sent:
             bases = self._bases(plan.send, here=False)
             self._sent = _carry(self._here, there, plan.send, self._limit, meter, bases)
+        plan.send.clear()  # there may be 200,000 of them
         if self._sent:
             self._remember_blocks(self._sent)
             for path, sent, became in self._sent.done():
-                if became:
-                    archive.listing[path] = became
-                else:
-                    archive.listing.pop(path, None)
+                archive.see(path, became)
                 pair = became and sent.entry and (self._here_seen(sent.entry), became)
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
-            self._sent.close()
-            plan.send.clear()
         archive.save()
 
     def _meter(self) -> Meter:
@@ -315,10 +312,9 @@ class _Sync:
 
     def _agree(self, path: str, agreed: Agreed | None) -> None:
         """Note what both sides hold at *path* from now on."""
+        self._archive.agree(path, agreed)
         if agreed:
-            self._current[path] = self._archive.entries[path] = agreed
-        else:
-            self._archive.entries.pop(path, None)
+            self._current[path] = agreed
 
     def _cost(self) -> int:
         """Estimate the bytes that the plan sends: pack some and reckon the rest by it."""
@@ -357,7 +353,7 @@ class _Sync:
             received_bytes=fetched.size,
             deleted_here=fetched.gone,
             deleted_there=sent.gone,
-            unchanged=sum(agreed.here.kind is Kind.FILE for agreed in plan.agreed.values()),
+            unchanged=self._unchanged,
             conflicts=(*plan.conflicts, *fetched.left("changed"), *sent.left("changed")),
             changed_here=tuple(plan.changed_here),
             changed_there=tuple(plan.changed_there),
@@ -411,7 +407,8 @@ def _settled(entry: Entry, since: int) -> Entry:
 
 def _code_digest(current: Mapping[str, Agreed]) -> str:
     digest = hashlib.sha256()
-    for path, agreed in sorted(current.items()):
+    for path in sorted(current):
+        agreed = current[path]
         if agreed.here.kind is not Kind.DIRECTORY:
             line = f"{path}\0{agreed.here.target}\0{agreed.digest}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))

@@ -70,7 +70,7 @@ class RemoteReplica:
         pushed = self._packer.pieces(push) if push is not None else None
         known = ""
         if self._known:
-            rows = (to_row(path, entry) for path, entry in self._known.items())
+            rows = (to_row(path, self._known[path]) for path in sorted(self._known))
             known = wire.digest_of_rows(rows)
         rest = self._ask(rules, known, pushed, verdict)
         is_all = rest is None

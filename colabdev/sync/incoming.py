@@ -59,6 +59,8 @@ def screen(
     not even list it), and, unless they were *named* by the user, the rules themselves: they say
     what a runtime never gets to see.
     """
+    if not plan.fetch:
+        return
     gone = {change.path for change in plan.fetch if change.entry is None}
     names = {disk.key(path): path for path in here if path not in gone}
     taken: list[Change] = []

@@ -157,7 +157,7 @@ class _Decision:
         """Decide about a path that is a folder on one side or on both."""
         base = self._archive.get(path)
         if mine and theirs and mine.kind is theirs.kind:
-            self.plan.agreed[path] = Agreed(mine, theirs)
+            self._note(path, base, Agreed(mine, theirs))
         elif mine is None or theirs is None:
             if base and _is_folder(base.here):
                 self._open_folders.append(path)  # gone on one side: what is in it decides
@@ -273,7 +273,10 @@ class _Decision:
         elif base and theirs.executable not in (base.there.executable, mine.executable):
             self._travel(Change(path, theirs, mine), self.plan.fetch)
         else:
-            self.plan.agreed[path] = Agreed(mine, theirs, digest or "")
+            self._note(path, base, Agreed(mine, theirs, digest or ""))
+
+    def _note(self, path: str, base: Agreed | None, agreed: Agreed) -> None:
+        self.plan.agreed[path] = base if base is not None and base == agreed else agreed
 
     def _replace(self, path: str, mine: Entry, theirs: Entry, *, to_there: bool) -> None:
         """Put what changed on one side over what did not on the other.

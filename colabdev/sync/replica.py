@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args  # Any: JSON, until it is checked
 
@@ -65,10 +65,20 @@ class Replica(Protocol):
 
 
 class LocalReplica:
-    """The tree at *root* on this machine; *by_path* as in `payload.replica.Folder`."""
+    """The tree at *root* on this machine; *by_path* as in `payload.replica.Folder`.
 
-    def __init__(self, root: Path, *, by_path: bool = os.name == "nt") -> None:
+    What it held at a path when it was last seen, if that is *known*, is held once.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        by_path: bool = os.name == "nt",
+        known: Callable[[str], Entry | None] = lambda _: None,
+    ) -> None:
         self._root = os.fspath(root)
+        self._known = known
         self._by_path = by_path
         self._entries: Mapping[str, Entry] = {}
 
@@ -76,7 +86,7 @@ class LocalReplica:
         problems: list[list[str]] = []
         with _local_failures(self._root):
             wire.sweep(self._root)
-            self._entries = trusted(wire.scan(self._root, rules, problems))
+            self._entries = trusted(wire.scan(self._root, rules, problems), self._known)
         skipped = tuple(Left(*problem) for problem in problems)
         return Snapshot(self._entries, skipped, time.time_ns())
 
