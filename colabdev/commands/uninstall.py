@@ -12,10 +12,13 @@ from colabdev.commands.local import take_down
 from colabdev.commands.reporter import Reporter
 from colabdev.editor.settings import forget_everywhere
 from colabdev.errors import ColabdevError, ConfigError
+from colabdev.exercises.warm import stop_all
 from colabdev.language import tr
+from colabdev.payload.jobfolder import supervised
 from colabdev.remote import sshconfig
 from colabdev.remote.link.client import tell
-from colabdev.remote.runtime import Registry
+from colabdev.remote.link.place import place
+from colabdev.remote.runtime import Registry, here
 
 # What colabdev writes below its home; a user's own file that lies there stays.
 _FOLDERS = ("ssh", "log", "completion", "claims", "links", "link")
@@ -50,13 +53,13 @@ def uninstall(reporter: Reporter) -> Removed:
         *_edited(reporter, completion.remove),
         *_edited(reporter, lambda: forget_everywhere(known)),
     ]
-    gone = _own_files()
-    for place in gone:
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place, ignore_errors=True)
+    gone = [*_own_files(), *local.glob(".*.lock"), *_jobs_here(reporter), *_listeners()]
+    for one in gone:
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one, ignore_errors=True)
         else:
-            place.unlink(missing_ok=True)
-    for folder in (local, local.parent, paths.home()):
+            one.unlink(missing_ok=True)
+    for folder in (local, local.parent, paths.home(), _far_side()):
         with contextlib.suppress(OSError):  # something else lies in it
             folder.rmdir()
     stay = sorted(paths.home().iterdir()) if paths.home().is_dir() else []
@@ -88,7 +91,41 @@ def _own_files() -> list[Path]:
         paths.usage_file(),
         paths.machines_file(),
     )
-    ours = [home / name for name in _FOLDERS if (home / name).exists()]
+    ours = [home / name for name in (*_FOLDERS, "colab.lock") if (home / name).exists()]
     for file in files:  # with its lock, and a database with its journal
         ours += [one for one in sorted(file.parent.glob(f"{file.name}*")) if one.parent == home]
     return ours
+
+
+def _jobs_here(reporter: Reporter) -> list[Path]:
+    """Return what jobs of this very machine (``--on here``) left, once none of them runs.
+
+    Where a cell made it a runtime, it is the cell's own stop that ends that.
+    """
+    far = _far_side()
+    if (far / "runtime.json").exists():
+        return []
+    jobs = sorted((far / "jobs").iterdir()) if (far / "jobs").is_dir() else []
+    left = [far / "jobs", far / "payload", far / "verdicts", Path(here().root).parent]
+    if any(supervised(str(job)) for job in jobs):
+        reporter.warn(
+            tr("A job runs on this machine, so its files stay in {folder}.", folder=far),
+            tr("End it, and run this again: colabdev cancel --on here last"),
+        )
+        return []
+    return [folder for folder in left if folder.exists()]
+
+
+def _listeners() -> list[Path]:
+    """Return where our background processes listened, which have ended."""
+    links = place("any").folder  # beside our own folder where that has too long a name
+    return [folder for folder in (stop_all(), links) if folder.is_dir() and _is_beside(folder)]
+
+
+def _is_beside(folder: Path) -> bool:
+    return not folder.is_relative_to(paths.home().absolute())
+
+
+def _far_side() -> Path:
+    """Return what is ours on a machine that is a runtime, as this one is with ``--on here``."""
+    return Path.home() / ".colabdev"

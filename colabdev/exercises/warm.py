@@ -75,7 +75,7 @@ class Forked:
 
 def start(request: bytes, output: int) -> checker.Child:
     """Have the warm checker fork a process; where there can be none, start a fresh one."""
-    connection = _connect() or _launch()
+    connection = _connect(_socket()) or _launch()
     if connection is None:
         return checker.spawn(request, output)
     asked = {
@@ -98,10 +98,26 @@ def start(request: bytes, output: int) -> checker.Child:
 
 def stop() -> None:
     """End the warm checker, if one runs."""
-    if connection := _connect():
+    _stop(_socket())
+
+
+def stop_all() -> Path:
+    """End the warm checkers of every Python and colabdev, and return where they listened."""
+    folder = _folder()
+    for path in folder.iterdir() if folder.is_dir() else ():
+        _stop(path)
+    return folder
+
+
+def _stop(path: Path) -> None:
+    if connection := _connect(path):
         with connection:
             connection.sendall(warm.STOP)
             connection.recv(1)  # it closes when it ends
+
+
+def _folder() -> Path:
+    return Path(platformdirs.user_cache_dir("colabdev")) / "warm"
 
 
 def _socket() -> Path:
@@ -111,16 +127,16 @@ def _socket() -> Path:
     sources = b"".join(Path(str(each.__file__)).read_bytes() for each in (warm, tasks))
     known = f"{sys.executable} {sys.version} {version} ".encode() + sources
     name = hashlib.sha256(known).hexdigest()[:12]
-    return Path(platformdirs.user_cache_dir("colabdev")) / "warm" / name
+    return _folder() / name
 
 
-def _connect() -> socket.socket | None:
-    """Return a connection to a warm checker of this user, if one listens."""
+def _connect(path: Path) -> socket.socket | None:
+    """Return a connection to the warm checker of this user at *path*, if one listens."""
     if not SUPPORTED:
         return None
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.connect(str(_socket()))
+        connection.connect(str(path))
     except OSError:
         connection.close()
         return None
@@ -138,7 +154,7 @@ def _launch() -> socket.socket | None:
     try:
         private_dir(path.parent)
         with locked(path, timeout=_STARTING):
-            if connection := _connect():  # another check was faster
+            if connection := _connect(path):  # another check was faster
                 return connection
             path.unlink(missing_ok=True)  # left by one that was killed
             with subprocess.Popen(
@@ -153,4 +169,4 @@ def _launch() -> socket.socket | None:
                 ready = child.stdout.readline()  # ends when it is ready, or with its end
     except (ConfigError, OSError):
         return None
-    return _connect() if ready == warm.READY else None
+    return _connect(path) if ready == warm.READY else None
