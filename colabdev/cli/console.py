@@ -268,9 +268,9 @@ def _too_wide(text: str) -> bool:
     """Tell whether a terminal would cut a word of *text* in two."""
     if not sys.stderr.isatty() or len(text) * 2 < 40:
         return False
-    import shutil
+    from colabdev.cli.layout import room
 
-    columns = shutil.get_terminal_size().columns
+    columns = room(sys.stderr)
     wide = (len(line) if line.isascii() else 2 * len(line) for line in text.split("\n"))
     return max(wide) > columns
 

@@ -5,7 +5,7 @@ import click
 from colabdev.cli.console import Console
 from colabdev.cli.options import json_option, pass_console
 
-_LONG = 60  # characters; --json has all of it
+_LONG = 120  # characters; --json has all of it
 
 
 @click.command()

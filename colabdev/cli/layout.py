@@ -1,9 +1,13 @@
 """Help laid out for letters that take two columns, as Korean ones do."""
 
+import os
 import unicodedata
 from collections.abc import Iterable
+from typing import TextIO
 
 import click
+
+_USUAL = 80  # columns
 
 
 class WideFormatter(click.HelpFormatter):
@@ -40,6 +44,17 @@ class WideFormatter(click.HelpFormatter):
                 self.write(f"{indent}{name}{gap}{head}".rstrip() + "\n")
             for line in lines:
                 self.write(f"{indent}{' ' * first}{line}\n")
+
+
+def room(stream: TextIO) -> int:
+    """Return how many columns the terminal behind *stream* has, whatever kind TERM says it is."""
+    set_ = os.environ.get("COLUMNS", "")
+    if set_.isdigit() and int(set_):
+        return int(set_)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL
+    except (OSError, ValueError):  # it is none; it has no file
+        return _USUAL
 
 
 def columns(text: str) -> int:

@@ -18,12 +18,26 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from colabdev.cli.clean import clean_line
 
+_CLOCK = 12  # columns that the spinner and its time take
+_BAR = 20  # columns
+_FIGURES = 42  # columns that sizes, rate and time left take at most
 
-class _Step:
+
+def _words(most: int) -> TextColumn:
+    """Return the column that says what is under way, on one line: only one is taken back after.
+
+    What is too long for it is cut off at its end.
+    """
+    column = Column(no_wrap=True, overflow="ellipsis", max_width=max(most, 12))
+    return TextColumn("{task.description}", markup=False, table_column=column)
+
+
+class Step:
     """One line that moves while a step is under way."""
 
     def __init__(self, terminal: Terminal, text: str) -> None:
@@ -31,7 +45,7 @@ class _Step:
         self._text = text
         self._spin = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            _words(terminal.width - _CLOCK),
             TimeElapsedColumn(),
             console=terminal,
             transient=True,
@@ -48,8 +62,8 @@ class _Step:
         if self._bar is None:
             self._spin.stop()
             self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
+                _words(self._terminal.width - _BAR - _FIGURES),
+                BarColumn(_BAR),
                 DownloadColumn(),
                 TransferSpeedColumn(),
                 TimeRemainingColumn(),
@@ -68,9 +82,9 @@ class _Step:
 
 
 @contextlib.contextmanager
-def live_step(text: str) -> Iterator[_Step]:
+def live_step(text: str) -> Iterator[Step]:
     """Show *text* with a spinner on stderr until the block ends, leaving no trace."""
-    step = _Step(Terminal(stderr=True, markup=False, highlight=False), text)
+    step = Step(Terminal(stderr=True, markup=False, highlight=False), text)
     step.start()
     try:
         yield step
