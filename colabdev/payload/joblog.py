@@ -25,12 +25,14 @@ class Log:
         last = self._begins()[-1]
         return last + os.path.getsize(self._path(last))
 
+    def read_on(self, position: int) -> bytes:
+        """Return what stands at *position* in the file that was read last; one system call."""
+        return os.pread(self._open[1], CHUNK, position - self._open[0]) if self._open else b""
+
     def read(self, position: int) -> bytes:
         """Return what stands at *position*, nothing when that is the end or was dropped."""
-        if self._open:
-            chunk = os.pread(self._open[1], CHUNK, position - self._open[0])
-            if chunk:
-                return chunk
+        if chunk := self.read_on(position):
+            return chunk
         begin = max((begin for begin in self._begins() if begin <= position), default=None)
         if begin is None or (self._open and self._open[0] == begin):
             return b""

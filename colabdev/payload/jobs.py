@@ -98,13 +98,18 @@ def follow(identifier: str, offset: str) -> None:
         if not 0 <= position <= log.end():
             raise Failure("offset", f"The log of job {identifier} has no offset {offset}.")
         ended = gone = False
+        alive = True
         while not ended and not gone:
-            alive = supervised(folder)  # asked before reading: the dead have written all they will
-            if position < (begin := log.begin()):
-                send(b"d", encode({"dropped": begin - position}))
-                position = begin
-            chunk = log.read(position)
+            chunk = log.read_on(position)
             size, ended = whole_frames(chunk)
+            if not size:
+                # Asked before reading: the dead have written all they will.
+                alive = supervised(folder)
+                if position < (begin := log.begin()):
+                    send(b"d", encode({"dropped": begin - position}))
+                    position = begin
+                chunk = log.read(position)
+                size, ended = whole_frames(chunk)
             tell(chunk[:size])
             position += size
             if not size and not alive:
@@ -115,7 +120,7 @@ def follow(identifier: str, offset: str) -> None:
                 continue
             if size:
                 idle, full = TICK, False
-                gone = asker_gone(pace.pause())
+                gone = asker_gone(pace.pause(size))
             else:
                 if idle == IDLE and not full and (full := no_room(folder)):
                     send(b"w", b"")

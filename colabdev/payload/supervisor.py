@@ -9,13 +9,14 @@ the exit.
 """
 
 import contextlib
-import fcntl
+import functools
 import json
 import os
-import selectors
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any  # requests and records are JSON: mappings of anything
@@ -24,16 +25,14 @@ from colabdev.payload.ending import Ending
 from colabdev.payload.gpus import Gpus
 from colabdev.payload.harvest import Harvest
 from colabdev.payload.marks import born
-from colabdev.payload.pace import Pace
+from colabdev.payload.outlet import POKE, Outlet
 from colabdev.payload.records import encode, frame
 
 MAX_BODY = 64 * 1024
 MAX_NOTE = 8 * 1024
 CHUNK = 256 * 1024
-ROOM = 1024 * 1024  # bytes that a pipe of the command's output holds
 TICK = 0.02  # seconds between looks at what no descriptor announces: the report, the exit
 LINGER = 0.5  # seconds that a background process may hold the output after the command's end
-MAX_AFTERWARDS = 4 * 1024 * 1024  # bytes taken after the end: more than two pipes can hold
 PATIENCE = 3600  # seconds that a full disk is given to get room after the command's end
 SEGMENTS = 8  # files that a log of full size is made of
 SECOND = 1.0  # seconds between two marks of the time in the log
@@ -51,6 +50,7 @@ def main(folder: str, control: int) -> int:
     os.set_inheritable(control, False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # an ignored signal would stay ignored in the job
+    signal.signal(POKE, lambda *_: None)
     request = json.loads(sys.stdin.buffer.read())
     bells = Bells(folder)
     log = Log(os.path.join(folder, "events"), request["log_limit"], bells.ring)
@@ -72,7 +72,8 @@ def main(folder: str, control: int) -> int:
 
     harvest.begin()
     with contextlib.closing(Gpus()) as gpus:
-        end = watch(request["id"], child, control, log, report, harvest, bells, gpus)
+        records = Records(log, report, harvest, gpus)
+        end = watch(request["id"], child, control, records, bells)
     state.update(end, ended=time.time())
     last = [frame(b"x", encode(end))]
     for _ in range(PATIENCE):
@@ -111,7 +112,7 @@ def spawn(request: dict[str, Any], report: str) -> "subprocess.Popen[bytes]":
         command[0] = environment.get("COLABDEV_PYTHON") or sys.executable
     folder = os.path.expanduser(request["cwd"])
     try:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             command,
             cwd=folder,
             env=environment,
@@ -120,8 +121,6 @@ def spawn(request: dict[str, Any], report: str) -> "subprocess.Popen[bytes]":
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        widen(child)
-        return child
     except OSError as error:
         if error.filename == folder:
             message = f"The folder {folder} cannot be entered on the far side: {error.strerror}."
@@ -133,13 +132,6 @@ def spawn(request: dict[str, Any], report: str) -> "subprocess.Popen[bytes]":
         raise Failure("request", f"The command cannot be passed on: {error}.") from error
 
 
-def widen(child: "subprocess.Popen[bytes]") -> None:
-    """Let a flood of output go on while what came of it before is gathered."""
-    for stream in filter(None, (child.stdout, child.stderr)):
-        with contextlib.suppress(AttributeError, OSError):  # not Linux; or too many of a user's
-            fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
-
-
 def let_go() -> None:
     """Keep nothing open of the connection that started us."""
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -149,72 +141,48 @@ def let_go() -> None:
 
 
 def watch(
-    job: str,
-    child: "subprocess.Popen[bytes]",
-    control: int,
-    log: "Log",
-    report: "Report",
-    harvest: "Harvest",
-    bells: "Bells",
-    gpus: "Gpus",
+    job: str, child: "subprocess.Popen[bytes]", control: int, records: "Records", bells: "Bells"
 ) -> dict[str, Any]:
     """Record all that *child*, the command of *job*, tells until its end; return how it ended.
 
     A background process that holds the output for longer than a moment after the end is left
     alone, unless the job was cancelled: then nothing of its process group stays.
     """
-    outputs = {child.stdout: b"o", child.stderr: b"e"}
-    streams = {stream.fileno(): kind for stream, kind in outputs.items() if stream}
-    selector = selectors.DefaultSelector()
+    kinds = {child.stdout: b"o", child.stderr: b"e"}
+    outlets = [
+        Outlet(stream.fileno(), functools.partial(records.output, kind))
+        for stream, kind in kinds.items()
+        if stream
+    ]
     end = ready_at_end(child.pid)
-    for descriptor in (*streams, control, *end):
-        selector.register(descriptor, selectors.EVENT_READ)
     ending = Ending(child.pid, job)
-    pace = Pace()
     begun = time.monotonic()
     deadline = float("inf")
-    afterwards = 0
-    while True:
-        over = child.poll() is not None  # asked before reading: what it wrote is all there by now
-        deadline = min(deadline, time.monotonic() + LINGER) if over else deadline
-        if over and end:
-            selector.unregister(end[0])
-            os.close(end.pop())
-        ready = {key.fd for key, _ in selector.select(0 if over and not streams else TICK)}
+    while any(outlet.is_open() for outlet in outlets) or child.poll() is None:
+        for outlet in outlets:
+            outlet.check()
+        over = child.poll() is not None
+        heard = [control] if over else [control, *end]
+        ready, _, _ = select.select(heard, [], [], 0 if over else TICK)
         wishes = os.read(control, CHUNK) if control in ready else b""
         bells.heed(wishes)
+        records.look()
         if not over:
             ending.heed(wishes)
-        if not log.flush():  # the disk is full: the pipes fill up, and the job waits
-            if time.monotonic() > deadline + PATIENCE:
-                break
-            time.sleep(TICK)
             continue
-        frames = report.rows()  # first, so that a row written before a line is told before it
-        frames += harvest.ripe()
-        frames += gpus.samples()
-        size = 0
-        for descriptor in sorted(ready & streams.keys()):
-            data = os.read(descriptor, MAX_BODY)
-            size += len(data)
-            if data:
-                frames.append(frame(streams[descriptor], data))
-            else:
-                selector.unregister(descriptor)
-                del streams[descriptor]
-        log.add(*frames)
-        late = time.monotonic() - deadline
-        afterwards += size if over else 0
-        spent = late > 10 * LINGER or afterwards > MAX_AFTERWARDS
-        if over and (not streams or (late > 0 and not size) or spent):
+        now = time.monotonic()
+        deadline = min(deadline, now + LINGER)
+        for outlet in outlets:
+            outlet.wait(TICK)
+            if now > deadline:
+                outlet.cut()
+        if now > deadline + PATIENCE:
+            records.give_up()
             break
-        if 0 < size < MAX_BODY // 2:
-            time.sleep(pace.pause())
     if ending.asked:
         ending.sweep()
-    log.add(*report.rest())
     seconds = round(min(time.monotonic(), deadline - LINGER) - begun, 3)
-    log.add(*harvest.rest())
+    records.rest()
     code = child.returncode
     return {
         "code": code if code >= 0 else 128 - code,
@@ -230,6 +198,43 @@ def ready_at_end(process: int) -> list[int]:
         return [os.pidfd_open(process)]
     except (AttributeError, OSError):  # not Linux, or an old one: the next look will tell
         return []
+
+
+class Records:
+    """What is told of a job, whichever thread has it: into the *log*, one after the other."""
+
+    def __init__(self, log: "Log", report: "Report", harvest: Harvest, gpus: Gpus) -> None:
+        self._log = log
+        self._report = report
+        self._harvest = harvest
+        self._gpus = gpus
+        self._turn = threading.Lock()
+        self._given_up = False
+
+    def output(self, kind: bytes, data: bytes) -> None:
+        """Record *data*; while the disk is full it waits, and with it the job, whose pipe fills."""
+        pieces = [data[at : at + MAX_BODY] for at in range(0, len(data), MAX_BODY)]
+        while not self.look(*(frame(kind, piece) for piece in pieces)) and not self._given_up:
+            time.sleep(TICK)
+
+    def look(self, *frames: bytes) -> bool:
+        """Record what is new, and *frames*; nothing, and return false, when the disk is full."""
+        with self._turn:
+            if not self._log.flush():
+                return False
+            told = self._report.rows()  # first, so that a row is told before the line after it
+            self._log.add(*told, *self._harvest.ripe(), *self._gpus.samples(), *frames)
+            return True
+
+    def rest(self) -> None:
+        """Record all else that the job has left."""
+        with self._turn:
+            self._log.add(*self._report.rest())
+            self._log.add(*self._harvest.rest())
+
+    def give_up(self) -> None:
+        """Let no output wait any more."""
+        self._given_up = True
 
 
 class Bells:

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 
 from colabdev.payload.pace import FEW, GATHER, GATHER_FLOOD, Pace
 
+LINE = 40  # bytes
+
 
 def _pauses(times: Iterable[float]) -> list[float]:
-    """Return how long is waited after pieces that come at *times* (seconds)."""
+    """Return how long is waited after lines that come at *times* (seconds)."""
     clock = iter(times)
     pace = Pace(lambda: next(clock))
-    return [pace.pause() for _ in times]
+    return [pace.pause(LINE) for _ in times]
 
 
 def test_lines_that_come_one_by_one_never_wait() -> None:
@@ -29,11 +31,26 @@ def test_a_burst_is_gathered_and_a_flood_the_more() -> None:
 
 
 def test_pieces_that_come_as_soon_as_one_has_waited_are_one_flood() -> None:
-    """What waits meanwhile comes right after the pause: that is no lull."""
-    now, waits = 0.0, []
+    """What a thousand lines a second bring meanwhile comes right after the pause: no lull."""
+    now, waits, size = 0.0, [], LINE
     pace = Pace(lambda: now)
     for _ in range(100):
-        waits.append(pace.pause())
-        now += waits[-1] + 0.002
+        waits.append(pace.pause(size))
+        now += waits[-1] + 0.001
+        size = round(LINE * 1000 * (waits[-1] + 0.001))
     assert waits[FEW:].count(0.0) == 0
+    assert waits[-1] == GATHER_FLOOD
+
+
+def test_a_hiccup_makes_no_flood_of_steady_lines() -> None:
+    """Fifty lines a second, of which some once come together: nobody has to wait for the rest."""
+    now, waits = 0.0, []
+    pace = Pace(lambda: now)
+    for number in range(200):
+        waits.append(pace.pause(LINE))
+        now += 0.001 if 50 < number < 60 else 0.02
+    assert max(waits) == GATHER
+    for _ in range(20):
+        waits.append(pace.pause(100 * LINE))
+        now += 0.02
     assert waits[-1] == GATHER_FLOOD
