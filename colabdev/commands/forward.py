@@ -62,6 +62,7 @@ class Forwarding:
         self._reporter = reporter
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._counting = threading.Lock()
         self._open: list[socket.socket | Tunnel] = []
         self._listeners: list[socket.socket] = []
         self.ports: list[Forwarded] = []
@@ -106,9 +107,14 @@ class Forwarding:
             listener.close()
 
     def _welcome(self, listener: socket.socket, port: Forwarded) -> None:
-        with contextlib.suppress(OSError):
-            while True:
+        while not self._over.is_set():
+            try:
                 visitor, _ = listener.accept()
+            except OSError:  # it was closed; or more is open than this computer allows: for now
+                self._over.wait(_PAUSE)
+                continue
+            with self._counting:
+                self._threads = [thread for thread in self._threads if thread.is_alive()]
                 self._threads.append(beside(self._serve, visitor, port))
 
     def _serve(self, visitor: socket.socket, port: Forwarded) -> None:

@@ -5,6 +5,7 @@ import functools
 import http.server
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -99,6 +100,37 @@ def test_ctrl_c_ends_it_and_json_names_the_ports(
         assert "Traceback" not in errors
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", local))
+
+
+@pytest.mark.sshd
+def test_more_is_open_than_the_computer_allows(
+    machine: StartedRuntime, heard: Heard, page: int
+) -> None:
+    """Who came meanwhile is served once there is room; nothing is kept of those who have gone."""
+    connect(machine.connect_string, "colab", heard)
+    with (
+        linked(parse_connect_string(machine.connect_string)),
+        Forwarding("colab", [f"{_free()}:{page}"], heard) as forwarding,
+    ):
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        place = ("127.0.0.1", forwarding.ports[0].local)
+        with socket.socket() as early, socket.socket() as visitor:
+            visitor.settimeout(60)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (visitor.fileno() + 1, before[1]))
+            try:
+                with pytest.raises(OSError, match="open files"):
+                    os.open(os.devnull, os.O_RDONLY)
+                early.connect(place)  # whose place was kept when it was waited for
+                visitor.connect(place)
+                visitor.sendall(b"GET /page HTTP/1.0\r\n\r\n")
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            assert visitor.recv(15) == b"HTTP/1.0 200 OK"
+        for _ in range(5):
+            with urllib.request.urlopen(f"{forwarding.ports[0].url}page") as answer:
+                assert len(answer.read()) == 1_000_000
+        assert len(forwarding._threads) < 6
+        end_link()
 
 
 @pytest.mark.sshd
