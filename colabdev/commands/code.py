@@ -1,6 +1,6 @@
 """``colabdev code``: open the editor on the runtime, at the synced project."""
 
-import os
+import posixpath
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -115,7 +115,7 @@ def _there(path: str | None, runtime: Runtime) -> tuple[str, str]:
     project = project_root(Path.cwd().resolve())
     root = remote_root(project, runtime)
     if path and path.startswith("/") and not here.is_relative_to(project):
-        there = PurePosixPath(os.path.normpath(path))  # already a path on the runtime
+        there = PurePosixPath(posixpath.normpath(path))  # already a path on the runtime
         if there == PurePosixPath(root) or PurePosixPath(root) in there.parents:
             return str(there), ""
     if not path or here == project:

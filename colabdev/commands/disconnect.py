@@ -37,10 +37,19 @@ def disconnect(alias: str | None, reporter: Reporter) -> Runtime | None:
         )
     sshconfig.write_ssh_files(registry)
     if gone is not None:
-        _take_out_of_editors(gone.alias, reporter)
+        take_out_of_editors(gone.alias, reporter)
     if not known:
         _take_out_include(reporter)
     return gone
+
+
+def take_out_of_editors(alias: str, reporter: Reporter) -> None:
+    """Take the *alias* that is no runtime's any more out of the editors' settings."""
+    try:
+        for path in forget_everywhere([alias]):
+            reporter.done(tr("{path} no longer names {alias}.", path=path, alias=alias))
+    except ConfigError as error:  # what is left behind says of an unknown host that it runs Linux
+        reporter.warn(error.message)
 
 
 def _farewell(gone: Runtime) -> str:
@@ -56,14 +65,6 @@ def _farewell(gone: Runtime) -> str:
         "ends it ('colabdev down' if it runs on this computer).",
         alias=gone.alias,
     )
-
-
-def _take_out_of_editors(alias: str, reporter: Reporter) -> None:
-    try:
-        for path in forget_everywhere([alias]):
-            reporter.done(tr("{path} no longer names {alias}.", path=path, alias=alias))
-    except ConfigError as error:  # what is left behind says of an unknown host that it runs Linux
-        reporter.warn(error.message)
 
 
 def _take_out_include(reporter: Reporter) -> None:

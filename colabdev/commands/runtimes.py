@@ -1,5 +1,6 @@
 """``colabdev runtimes``: which machines this computer knows, and by what names."""
 
+from colabdev.commands.disconnect import take_out_of_editors
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.status import status
 from colabdev.language import tr
@@ -42,5 +43,6 @@ def rename(old: str, new: str, reporter: Reporter) -> Runtime:
     runtime = registry.rename(old, new)
     tell(old, "leave")  # a link finds its runtime by the alias that it was started with
     sshconfig.write_ssh_files(registry)
+    take_out_of_editors(old, reporter)
     reporter.done(tr("{old} is called {new} now.", old=old, new=new))
     return runtime

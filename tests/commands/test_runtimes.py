@@ -8,6 +8,9 @@ import pytest
 from colabdev import paths
 from colabdev.commands.connect import connect
 from colabdev.commands.runtimes import rename, runtimes
+from colabdev.editor.editors import EDITORS
+from colabdev.editor.find import this_system
+from colabdev.editor.settings import note_platform, settings_file
 from colabdev.errors import InputError
 from colabdev.remote.destination import parse_connect_string
 from colabdev.remote.link import client
@@ -36,10 +39,17 @@ def test_stale_ones_are_shown_as_such(machine: StartedRuntime, home: Path, heard
 
 
 def test_rename(machine: StartedRuntime, heard: Heard) -> None:
-    """Under the new name plain ssh gets in; the old one is in no file of ours any more."""
+    """Under the new name plain ssh gets in; the old one is in no file of ours any more.
+
+    Nor in an editor's settings: only known names are taken out of them later.
+    """
     connect(machine.connect_string, "colab", heard)
+    settings = Path(settings_file(this_system(), EDITORS[0]))
+    note_platform(settings, EDITORS[0], "colab")
+    assert "colab" in settings.read_text()
     before = Registry().get("colab")
     rename("colab", "a100", heard)
+    assert "colab" not in settings.read_text()
     assert Registry().get("a100").destination == before.destination
     for path in (paths.runtimes_file(), paths.ssh_config_file(), paths.known_hosts_file()):
         assert "colab " not in path.read_text().replace("by colabdev ", "")

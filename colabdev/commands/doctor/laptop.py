@@ -95,16 +95,21 @@ def _our_files(patient: Patient) -> Finding | None:
             return fail(tr("not there"), str(path), _FIX)
         if os.name == "posix" and path.stat().st_mode & _OTHERS_WRITE:
             return fail(tr("others may write it, so ssh refuses it"), str(path), _FIX)
-    if sshconfig.render_block(patient.runtime) not in config.read_text(encoding="utf-8"):
+    if sshconfig.render_block(patient.runtime) not in _text(config):
         return fail(
             tr("{alias} is not in it as it should be", alias=patient.runtime.alias),
             str(config),
             _FIX,
         )
     pinned = f"{patient.runtime.alias} {patient.runtime.destination.host_key}"
-    if pinned not in paths.known_hosts_file().read_text(encoding="utf-8").splitlines():
+    if pinned not in _text(paths.known_hosts_file()).splitlines():
         return fail(tr("the pinned host key is missing"), str(paths.known_hosts_file()), _FIX)
     return ok(tr("{alias} is in them", alias=patient.runtime.alias), str(config.parent))
+
+
+def _text(path: Path) -> str:
+    """Return what stands in *path*, damaged or not."""
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _fix_our_files(_: Patient) -> str:
@@ -133,7 +138,7 @@ def _include(patient: Patient) -> Finding | None:
     path = paths.user_ssh_config()
     if sshconfig.include_present():
         return ok(tr("at the top, in force for every host"), str(path))
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    text = _text(path) if path.exists() else ""
     below = str(paths.ssh_config_file()) in text
     found = tr("below a Host, where it counts for that alone") if below else tr("missing")
     return fail(found, str(path), _FIX)
