@@ -76,7 +76,8 @@ def forget_everywhere(aliases: Sequence[str]) -> list[Path]:
     changed = []
     for editor in EDITORS:
         path = Path(settings_file(system, editor))
-        if any(forget_platform(path, editor, alias) for alias in aliases):
+        forgotten = [forget_platform(path, editor, alias) for alias in aliases]  # all of them
+        if any(forgotten):
             changed.append(path)
     return changed
 

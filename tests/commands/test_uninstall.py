@@ -12,13 +12,19 @@ from colabdev.commands.reporter import Silent
 from colabdev.commands.run import run_target
 from colabdev.commands.target import command_target
 from colabdev.commands.uninstall import uninstall
+from colabdev.editor.editors import EDITORS
+from colabdev.editor.find import this_system
+from colabdev.editor.settings import note_platform, settings_file
 from colabdev.exercises import warm
 from colabdev.exercises.course import Course
 from colabdev.exercises.workbook import Workbook
 from colabdev.jobs.client import boot_id
+from colabdev.remote.destination import Destination
 from colabdev.remote.local import LocalTransport
+from colabdev.remote.runtime import Registry, Runtime
 from colabdev.store import locked, private_dir
 from tests.commands.conftest import Heard
+from tests.remote.keys import fresh_ed25519
 
 
 @pytest.fixture
@@ -71,6 +77,21 @@ def test_a_machine_that_a_cell_opened_keeps_what_the_cell_wrote(home: Path, hear
     uninstall(heard)
     with LocalTransport() as transport:
         assert boot_id(transport) == "1"
+
+
+def test_every_runtime_goes_from_the_editors_settings(home: Path, heard: Heard) -> None:
+    """However many were noted there; the user's own entries stay."""
+    settings = Path(settings_file(this_system(), EDITORS[0]))
+    settings.parent.mkdir(parents=True)
+    mine = '{\n    "mine": 1,\n    "remote.SSH.remotePlatform": {"my-host": "macOS"}\n}\n'
+    settings.write_text(mine)
+    for alias in ("colab", "a100", "lab"):
+        there = Destination("root", "127.0.0.1", 1, fresh_ed25519())
+        Registry().put(Runtime(alias, there, "0" * 32, "/content", alias))
+        note_platform(settings, EDITORS[0], alias)
+    assert str(settings) in map(str, uninstall(heard).edited)
+    assert settings.read_text() == mine
+    assert [file.name for file in settings.parent.iterdir()] == ["settings.json"]
 
 
 @pytest.mark.skipif(not warm.SUPPORTED, reason="there is no safe fork here")
