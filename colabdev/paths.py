@@ -39,6 +39,11 @@ def machines_file() -> Path:
     return home() / "machines.json"
 
 
+def kept_dir() -> Path:
+    """Return the folder of what machines keep of ours, a file for each life of a machine."""
+    return home() / "kept"
+
+
 def log_file() -> Path:
     """Return the file of what was done, without secrets."""
     return home() / "log" / "log.txt"

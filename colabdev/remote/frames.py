@@ -11,6 +11,7 @@ import struct
 from colabdev.errors import EndedEarly, ProtocolError, RemoteFailure
 from colabdev.far_words import translated
 from colabdev.language import tr
+from colabdev.remote.program import LACKS
 from colabdev.remote.transport import Process
 
 MAX_FRAME = 16 * 1024 * 1024
@@ -25,6 +26,10 @@ def pack(kind: bytes, body: bytes) -> bytes:
     return _HEADER.pack(kind, len(body)) + body
 
 
+class NotKept(Exception):
+    """The machine does not keep the program that it was to run; nothing has run."""
+
+
 class Conversation:
     """Frames to and from *process*, which runs ``payload/<name>.py``."""
 
@@ -33,15 +38,20 @@ class Conversation:
         self._name = name
         self._buffer = bytearray()
 
-    def greet(self) -> None:
-        """Read up to the hello line, over what a shell start-up file may have printed before it.
+    def greet(self) -> bytes:
+        """Read up to the hello line and return what was said before it.
+
+        A shell's start-up file may print something, and so does what starts our programs.
 
         Raises:
+            NotKept: the machine does not keep the program; nothing has run.
             ProtocolError: the program did not start.
         """
         hello = f"\0colabdev {self._name} 1\n".encode()
         while (at := self._buffer.find(hello)) < 0:
             if len(self._buffer) > _MAX_GREETING or not self._fill():
+                if LACKS in self._buffer:
+                    raise NotKept
                 raise ProtocolError(
                     tr(
                         "The program '{name}' did not start on the far side{complaint}",
@@ -50,7 +60,9 @@ class Conversation:
                     ),
                     tr("Run 'colabdev shell' and see whether 'python3 --version' answers there."),
                 )
+        said = bytes(self._buffer[:at])
         del self._buffer[: at + len(hello)]
+        return said
 
     def send(self, kind: bytes, body: bytes) -> None:
         """Send one frame."""

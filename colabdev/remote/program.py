@@ -13,10 +13,55 @@ from colabdev import texts
 # Linux takes at most 128 KiB in one argument (MAX_ARG_STRLEN); sshd's exec request is one argument.
 _LIMIT = 120_000
 
-_LOADER = (
-    "import base64,zlib;"
-    "exec(compile(zlib.decompress(base64.b64decode('{packed}')),'<colabdev {name}>','exec'))"
-)
+# What the interpreter runs that is started for one program. A machine may keep what Python makes of
+# the text, in a folder that is its user's alone, beside a digest that a damaged file does not have.
+_LOADER = """\
+import base64,zlib
+exec(compile(zlib.decompress(base64.b64decode('{packed}')),'<colabdev {name}>','exec'))
+"""
+_PLACE = """\
+os.path.join(os.path.expanduser("~"),".colabdev","payload",
+    f"{name}-{digest}-{{sys.hexversion:x}}.code")"""
+_KEEPING = """\
+import base64,hashlib,marshal,os,sys,zlib
+def keep(code,place):
+    folder=os.path.dirname(place)
+    os.makedirs(folder,0o700,True)
+    old=[os.path.join(folder,each) for each in os.listdir(folder) if each.endswith(".code")]
+    for each in sorted(old,key=os.path.getmtime)[:-{most}]:os.unlink(each)
+    draft=f"{{place}}.{{os.getpid()}}"
+    with open(os.open(draft,os.O_CREAT|os.O_WRONLY|os.O_TRUNC,0o600),"wb") as stream:
+        text=marshal.dumps(code)
+        stream.write(hashlib.sha256(text).digest()+text)
+    os.replace(draft,place)
+    os.write(1,{keeps!r})
+code=compile(zlib.decompress(base64.b64decode('{packed}')),'<colabdev {name}>','exec')
+try:keep(code,{place})
+except OSError:pass
+del keep
+exec(code)
+"""
+_KEPT = """\
+import hashlib,marshal,os,sys
+def kept(place):
+    try:
+        with open(os.open(place,os.O_RDONLY|os.O_NOFOLLOW),"rb") as stream:
+            status=os.fstat(stream.fileno())
+            text=stream.read()
+    except OSError:return
+    ours=status.st_uid==os.geteuid() and not status.st_mode&0o22
+    if ours and hashlib.sha256(text[32:]).digest()==text[:32]:return marshal.loads(text[32:])
+code=kept({place})
+if not code:
+    os.write(1,{lacks!r})
+    sys.exit()
+del kept
+exec(code)
+"""
+_MOST = 16  # programs that a machine keeps
+# What is said of it before the program's first word; after the second one nothing has run.
+KEEPS = b"\0colabdev keeps this\n"
+LACKS = b"\0colabdev lacks this\n"
 
 # An interpreter that is started ahead: it says READY, waits for a program on its stdin (as `handed`
 # packs it), says BEGUN and is that program; the rest of its stdin is the program's. It has loaded
@@ -67,13 +112,28 @@ _COMMENT = re.compile(r"^[ \t]*#.*\n", re.M)
 
 
 class Program(list[str]):
-    """The argument list that runs a program of ours; a link may hand *packed* to a waiting one."""
+    """The argument list that runs a program of ours; a link may hand *packed* to a waiting one.
 
-    def __init__(self, name: str, packed: str, arguments: list[str]) -> None:
+    Its text travels along and, with *keep*, is kept there for the next time; then the machine says
+    KEEPS before all else. What is *kept* does not travel; the machine may say that it LACKS it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        packed: str,
+        arguments: list[str],
+        *,
+        keep: bool = False,
+        kept: bool = False,
+    ) -> None:
         self.name = name
         self.packed = packed
         self.arguments = arguments
-        code = _LOADER.format(packed=packed, name=name)
+        form = _KEPT if kept else _KEEPING if keep else _LOADER
+        place = _PLACE.format(name=name, digest=self.digest)
+        words = {"name": name, "packed": packed, "place": place}
+        code = form.format(**words, most=_MOST, keeps=KEEPS, lacks=LACKS)
         assert len(code) < _LIMIT, f"payload {name} has outgrown one argument"
         super().__init__(["sh", "-c", _START, "sh", code, *arguments])
 
@@ -89,14 +149,14 @@ class Program(list[str]):
         return struct.pack(">II", len(words), len(text)) + words + text
 
 
-def program(name: str, *arguments: str) -> Program:
+def program(name: str, *arguments: str, keep: bool = False, kept: bool = False) -> Program:
     """Return the argument list that runs ``payload/<name>.py`` with *arguments* on any machine.
 
     It runs under the notebook kernel's interpreter, which the cell names in ``COLABDEV_PYTHON``,
     else under the first ``python3``. Inside, ``__name__`` is ``"__main__"``, and the *arguments*
-    are in ``sys.argv[1:]``.
+    are in ``sys.argv[1:]``. *keep* and *kept* are as in `Program`.
     """
-    return Program(name, _packed(name), list(arguments))
+    return Program(name, _packed(name), list(arguments), keep=keep, kept=kept)
 
 
 @functools.cache

@@ -68,7 +68,8 @@ def sync(
     with open_archive(root, peer, remote_root, wait=wait) as archive:
         sync_ = _Sync(root, archive, options or Options(), progress, now)
         push = sync_.guess()
-        with RemoteReplica(transport, remote_root, archive.listing) as there:
+        far = RemoteReplica(transport, remote_root, archive.listing, boot_id=peer)
+        with far as there:
             sync_.look(there, push, along)
             sync_.decide(there)
             if not sync_.is_dry:

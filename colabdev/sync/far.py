@@ -14,9 +14,9 @@ from colabdev.far_words import translated
 from colabdev.language import tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
+from colabdev.remote.asked import Asked
 from colabdev.remote.frames import Conversation, pack
-from colabdev.remote.program import program
-from colabdev.remote.transport import Process, Transport
+from colabdev.remote.transport import Transport
 from colabdev.sync.contents import Contents, Meter, Sent, bare_frames, files_of, header
 from colabdev.sync.reconcile import Change, Limit
 from colabdev.sync.replica import Outcome, outcome_of
@@ -24,8 +24,6 @@ from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, from_rows, parse
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_LISTING = 2 * wire.MAX_JSON
-# What may travel as an argument of the far program: with that, it stays below Linux's 128 KiB.
-_IN_ARGUMENT = 60_000
 MAX_PUSH = 40_000  # bytes of pieces that may go along with the first question
 
 
@@ -33,8 +31,9 @@ class RemoteReplica:
     """The tree at *root* (absolute) on the machine that *transport* reaches, or will have reached.
 
     What it held when it was last seen, *known*, is not listed again if it is still the same.
-    Whatever comes from there is checked before it is believed; a foreign or broken far side ends
-    in a ProtocolError, one that says what went wrong in a RemoteFailure.
+    *boot_id* is as in `Asked`. Whatever comes from there is checked before it is believed; a
+    foreign or broken far side ends in a ProtocolError, one that says what went wrong in a
+    RemoteFailure.
     """
 
     def __init__(
@@ -42,12 +41,14 @@ class RemoteReplica:
         transport: Transport | Callable[[], Transport],
         root: str,
         known: Mapping[str, Entry] | None = None,
+        *,
+        boot_id: str = "",
     ) -> None:
         self._transport = transport
         self._root = root
         self._known = known or {}
-        self._process: Process | None = None
-        self._opened: Conversation | None = None
+        self._boot_id = boot_id
+        self._asked: Asked | None = None
         self._packer = wire.Packer()
         self.took: list[Outcome] | None = None
         self.same = False  # it is, whole, as it was known
@@ -75,7 +76,8 @@ class RemoteReplica:
         rest = self._ask(rules, known, pushed, verdict)
         is_all = rest is None
         asked(is_all)
-        self._conversation.greet()
+        assert self._asked, "just now"
+        self._asked.greet()
         problems: list[Left] = []
         end: dict[str, Any] = {}
         with _checked():
@@ -119,15 +121,9 @@ class RemoteReplica:
                 whole += pack(*piece)
             else:
                 whole += pack(b".", b"")
-        first = base64.b64encode(whole).decode()
-        arguments = [first] if len(first) <= _IN_ARGUMENT else []
         # A connection that is still being opened is waited for here, when all is ready.
         transport = self._transport() if callable(self._transport) else self._transport
-        self._process = transport.start(program("replica", *arguments))
-        self._opened = Conversation(self._process, "replica")
-        if not arguments:
-            with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
-                self._process.write(whole)
+        self._asked = Asked(transport, "replica", whole, boot_id=self._boot_id)
         return rest
 
     def _rows(self, problems: list[Left], end: dict[str, Any]) -> Iterator[Any]:
@@ -186,8 +182,8 @@ class RemoteReplica:
 
     @property
     def _conversation(self) -> Conversation:
-        assert self._opened, "the snapshot comes first"
-        return self._opened
+        assert self._asked, "the snapshot comes first"
+        return self._asked.conversation
 
     def _outcomes(self, kind: bytes, body: bytes) -> Iterator[Outcome]:
         count = 0
@@ -205,8 +201,8 @@ class RemoteReplica:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._process:
-            self._process.close()
+        if self._asked:
+            self._asked.close()
 
 
 class RemoteContents:

@@ -1,0 +1,68 @@
+"""A program of ours that is asked its first question as it starts, which saves a round trip."""
+
+import base64
+import contextlib
+
+from colabdev.errors import RemoteFailure
+from colabdev.remote.frames import Conversation, NotKept
+from colabdev.remote.kept import Kept
+from colabdev.remote.program import KEEPS, Program, program
+from colabdev.remote.transport import Process, Transport
+
+# What may travel as an argument of the program: with that, it stays below Linux's 128 KiB.
+_IN_ARGUMENT = 60_000
+
+
+class Asked:
+    """``payload/<name>.py`` on the machine that *transport* reaches, with *question* before it.
+
+    A program that the machine keeps in this life of its, *boot_id*, does not travel there again;
+    where it should and does not, the question is asked once more.
+    """
+
+    def __init__(
+        self, transport: Transport, name: str, question: bytes, *, boot_id: str = ""
+    ) -> None:
+        self.question = question
+        self._transport = transport
+        self._name = name
+        self._kept = Kept(boot_id)
+        self._conversation, self._process, self._program = self._start()
+
+    @property
+    def conversation(self) -> Conversation:
+        """Return what may be spoken to already, and is to be heard after `greet`."""
+        return self._conversation
+
+    def greet(self) -> Conversation:
+        """Wait for the program's hello and return the conversation with it.
+
+        Raises:
+            ProtocolError: the program did not start.
+        """
+        try:
+            said = self._conversation.greet()
+        except NotKept:
+            self._process.close()
+            self._kept.note(self._program, False)
+            self._conversation, self._process, self._program = self._start()
+            said = self._conversation.greet()
+        if KEEPS in said:
+            self._kept.note(self._program, True)
+        return self._conversation
+
+    def close(self) -> None:
+        """End the program, if it has not ended."""
+        self._process.close()
+
+    def _start(self) -> tuple[Conversation, Process, Program]:
+        first = base64.b64encode(self.question).decode()
+        arguments = [first] if len(first) <= _IN_ARGUMENT else []
+        started = program(self._name, *arguments, keep=True)
+        if self._kept.has(started):
+            started = program(self._name, *arguments, kept=True)
+        process = self._transport.start(started)
+        if not arguments:
+            with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
+                process.write(self.question)
+        return Conversation(process, self._name), process, started
