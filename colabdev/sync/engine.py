@@ -113,11 +113,11 @@ class _Sync:
         self._foreseen = False  # if nothing changed there, what was guessed is all
 
     def guess(self) -> Generator[Frame] | None:
-        """Return what has to be sent if the runtime holds what it held last.
+        """Return what has to be sent if the runtime holds what it held last, at first nothing.
 
         The first of it then goes along with the question whether it does: a round trip less.
         """
-        if self.is_dry or not self._archive.listing:
+        if self.is_dry or (self._archive.entries and not self._archive.listing):
             return None
         self._remote = Snapshot(self._archive.listing)
         with contextlib.suppress(InputError, SyncHalted):  # they are met again, and told, below
@@ -144,7 +144,10 @@ class _Sync:
 
         verdict = along.token if along and self._foreseen else ""
         try:
-            self._remote = there.snapshot(self._rules, push, verdict=verdict, asked=asked)
+            size = sum(map(_size, self._plan.send))
+            self._remote = there.snapshot(
+                self._rules, push, size=size, verdict=verdict, asked=asked
+            )
         finally:
             if push:
                 push.close()

@@ -25,6 +25,11 @@ from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, from_rows, parse
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_LISTING = 2 * wire.MAX_JSON
 MAX_PUSH = 40_000  # bytes of pieces that may go along with the first question
+_MUCH = 160_000  # bytes of contents that will not fit into that
+# Of much no more goes along than TCP sends before it hears anything: the rest gets smaller when it
+# is packed in one. So many bytes of pieces are made of that while the answer is on its way.
+_BEFORE_MUCH = 14_000
+_AHEAD = 128_000
 
 
 class RemoteReplica:
@@ -58,24 +63,29 @@ class RemoteReplica:
         rules: wire.Rules,
         push: Iterable[Frame] | None = None,
         *,
+        size: int = 0,
         verdict: str = "",
         asked: Callable[[bool], None] = lambda _: None,
     ) -> Snapshot:
-        """List the tree; *push* are contents for it as it is known.
+        """List the tree; *push* are contents for it as it is known, of some *size* in bytes.
 
-        The first of them go along with the question. If it is still so, the others follow, and
-        *took* holds what became of all; if not, they were not looked at. Under the token *verdict*
-        word is left there, whether it was as known and took all. *asked* is called while the
-        answer is on its way, and told whether all of *push* is.
+        The first of them go along with the question, and the next are packed while the answer is on
+        its way. If the tree is still so, they follow, and *took* holds what became of all; if not,
+        they were not looked at. Under the token *verdict* word is left there, whether it was as
+        known and took all. *asked* is called while the answer is on its way, and told whether all
+        of *push* is.
         """
         pushed = self._packer.pieces(push) if push is not None else None
         known = ""
-        if self._known:
+        if self._known or pushed is not None:
             rows = (to_row(path, self._known[path]) for path in sorted(self._known))
             known = wire.digest_of_rows(rows)
-        rest = self._ask(rules, known, pushed, verdict)
+        most = _BEFORE_MUCH if size > _MUCH else MAX_PUSH
+        rest = self._ask(rules, known, pushed, most, verdict)
         is_all = rest is None
         asked(is_all)
+        if rest is not None:
+            rest = self._packed_ahead(rest)
         assert self._asked, "just now"
         self._asked.greet()
         problems: list[Left] = []
@@ -87,19 +97,26 @@ class RemoteReplica:
                 if entries:
                     raise ValueError(tr("it lists files that are said to be known"))
                 entries = self._known
-            self._packer.strong = end.get("strong") is True and wire.is_strong()
+            strong = end.get("strong") is True and wire.is_strong()
             snapshot = Snapshot(entries, tuple(problems), int(end["now"]))
             self.same = same and not problems
         if pushed is not None and same and not problems:
             self.took = list(self._send(rest or (), is_ended=is_all))
-        elif not is_all:
-            self._conversation.send(b".", b"")
+        else:
+            self._packer = wire.Packer(strong)  # what the other one has under way is let go by
+            if not is_all:
+                self._conversation.send(b".", b"")
         return snapshot
 
     def _ask(
-        self, rules: wire.Rules, known: str, pushed: Iterator[Frame] | None, verdict: str
-    ) -> Iterable[Frame] | None:
-        """Start the far program; what fits travels with it, and saves a round trip.
+        self,
+        rules: wire.Rules,
+        known: str,
+        pushed: Iterator[Frame] | None,
+        most: int,
+        verdict: str,
+    ) -> Iterator[Frame] | None:
+        """Start the far program; what fits into *most* bytes travels with it, a round trip less.
 
         Return what is left of what is *pushed*, None if all of it went along.
         """
@@ -112,10 +129,10 @@ class RemoteReplica:
             "verdict": verdict,
         }
         whole = pack(b"q", wire.pack_json(request))
-        rest: Iterable[Frame] | None = None
+        rest: Iterator[Frame] | None = None
         if pushed is not None:
             for piece in pushed:
-                if len(whole) + len(piece[1]) > MAX_PUSH:
+                if len(whole) + len(piece[1]) > most:
                     rest = itertools.chain((piece,), pushed)
                     break
                 whole += pack(*piece)
@@ -125,6 +142,16 @@ class RemoteReplica:
         transport = self._transport() if callable(self._transport) else self._transport
         self._asked = Asked(transport, "replica", whole, boot_id=self._boot_id)
         return rest
+
+    def _packed_ahead(self, rest: Iterator[Frame]) -> Iterator[Frame]:
+        """Return *rest* with its next pieces made already, as whoever is strong reads them."""
+        self._packer.strong = wire.is_strong()
+        ready = []
+        for piece in rest:
+            ready.append(piece)
+            if sum(len(body) for _, body in ready) > _AHEAD:
+                break
+        return itertools.chain(ready, rest)
 
     def _rows(self, problems: list[Left], end: dict[str, Any]) -> Iterator[Any]:
         count = size = 0

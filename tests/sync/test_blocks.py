@@ -10,6 +10,7 @@ import pytest
 
 from colabdev.payload.replica import BLOCK, MARK, mark
 from colabdev.remote.local import LocalProcess, LocalTransport
+from colabdev.remote.program import Program
 from colabdev.remote.transport import Transport
 from colabdev.sync.engine import sync
 from tests.sync.conftest import PEER, Far
@@ -24,7 +25,9 @@ class CountingProcess(LocalProcess):
 
     def __init__(self, argv: Sequence[str], count: list[int]) -> None:
         super().__init__(argv)
+        assert isinstance(argv, Program)
         self._count = count
+        self._count[0] += sum(map(len, argv.arguments))  # the question, and what goes along
 
     def write(self, data: bytes) -> None:
         self._count[0] += len(data)
