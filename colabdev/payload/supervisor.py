@@ -67,7 +67,8 @@ def main(folder: str, control: int) -> int:
     state.update(command=child.pid, command_born=born(child.pid))
     with contextlib.suppress(OSError):  # a full disk: the job runs all the same
         write_atomic(state_file, encode(state))
-    os.write(1, b"{}")
+    with contextlib.suppress(OSError):  # who asked for it has been ended
+        os.write(1, b"{}")
     let_go()
 
     harvest.begin()

@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import os
 import struct
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from colabdev.payload.joblog import Log as Reader
 from colabdev.payload.joblog import whole_frames
+from colabdev.payload.jobs import claim
 from colabdev.payload.records import frame
 from colabdev.payload.supervisor import MAX_BODY, Log, Report, proper_row
 from colabdev.payload.telling import Failure
@@ -113,3 +117,33 @@ def test_the_log_drops_the_oldest_beyond_its_limit(bodies: list[bytes], limit: i
     assert bodies_kept
     assert end - begin <= limit + 2 * len(max(told, key=len)) + 40
     assert begin == 0 or end - begin >= limit // 2
+
+
+def test_whoever_asked_for_the_job_is_gone_before_it_runs(tmp_path: Path) -> None:
+    """Nobody hears that it does: it is seen through to its end, and its end is noted."""
+    request = {
+        "id": "job",
+        "name": "job",
+        "command": ["sh", "-c", "exit 3"],
+        "cwd": str(tmp_path),
+        "code_digest": "",
+        "pull": [],
+        "env": {},
+        "log_limit": 1_000_000,
+        "modules": "",
+    }
+    control = claim(str(tmp_path / "job"), request)
+    assert control is not None
+    heard, told = os.pipe()
+    os.close(heard)
+    words = [sys.executable, "-m", "colabdev.payload.supervisor", str(tmp_path / "job")]
+    subprocess.run(
+        [*words, str(control)],
+        input=json.dumps(request).encode(),
+        stdout=told,
+        pass_fds=[control],
+        check=False,
+    )
+    os.close(told)
+    os.close(control)
+    assert json.loads((tmp_path / "job" / "state.json").read_text())["code"] == 3
