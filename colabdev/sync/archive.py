@@ -49,11 +49,6 @@ class Archive:
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             self._set_aside(tr("{path} is damaged: {error}.", path=path, error=error))
 
-    def here(self, path: str) -> Entry | None:
-        """Return what stood at *path* on this machine when both sides agreed on it."""
-        agreed = self.entries.get(path)
-        return agreed.here if agreed else None
-
     def agree(self, path: str, agreed: Agreed | None) -> None:
         """Note what both sides hold at *path*, None for nothing."""
         if agreed is None:

@@ -97,7 +97,7 @@ class _Sync:
         self._rules = ProjectRules(root, options.named)
         self._chosen = chooser(options.named)
         self._is_large = chooser(project_settings(root).large)
-        self._here = LocalReplica(root, known=archive.here)
+        self._here = LocalReplica(root, known=archive.entries)
         self._blocks = Blocks(root)
         self._local = self._here.snapshot(self._rules)
         self._remote = Snapshot()

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args  # Any: JSON, until it is checked
 
@@ -13,8 +13,8 @@ from colabdev.language import tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
 from colabdev.sync.contents import Contents, LocalContents, Meter
-from colabdev.sync.reconcile import Change, Limit
-from colabdev.sync.snapshot import Entry, Left, Snapshot, parse_row, shown, to_row, trusted
+from colabdev.sync.reconcile import Agreed, Change, Limit
+from colabdev.sync.snapshot import Entry, Left, Snapshot, entry_of, parse_row, shown, to_row
 
 State = Literal["done", "changed", "refused", "kept"]
 _STATES = frozenset(get_args(State))
@@ -67,7 +67,7 @@ class Replica(Protocol):
 class LocalReplica:
     """The tree at *root* on this machine; *by_path* as in `payload.replica.Folder`.
 
-    What it held at a path when it was last seen, if that is *known*, is held once.
+    What stands there as it was *known* by the archive is held once, its name included.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class LocalReplica:
         root: Path,
         *,
         by_path: bool = os.name == "nt",
-        known: Callable[[str], Entry | None] = lambda _: None,
+        known: Mapping[str, Agreed] | None = None,
     ) -> None:
         self._root = os.fspath(root)
-        self._known = known
+        self._known = known or {}
         self._by_path = by_path
         self._entries: Mapping[str, Entry] = {}
 
@@ -86,9 +86,19 @@ class LocalReplica:
         problems: list[list[str]] = []
         with _local_failures(self._root):
             wire.sweep(self._root)
-            self._entries = trusted(wire.scan(self._root, rules, problems), self._known)
+            self._entries = self._listed(wire.scan(self._root, rules, problems))
         skipped = tuple(Left(*problem) for problem in problems)
         return Snapshot(self._entries, skipped, time.time_ns())
+
+    def _listed(self, rows: Iterable[wire.Row]) -> dict[str, Entry]:
+        names = {path: path for path in self._known}
+        entries = {}
+        for row in rows:
+            path, entry = row[0], entry_of(row)
+            known = self._known.get(path)
+            same = known is not None and known.here == entry
+            entries[names.get(path, path)] = known.here if known and same else entry
+        return entries
 
     def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
         digests = wire.Digests(self._root)

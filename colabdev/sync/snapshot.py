@@ -1,7 +1,7 @@
 """What a tree holds: its entries by path, as one side saw them at one moment."""
 
 import enum
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple  # Any: a row is JSON until it has been checked
@@ -72,20 +72,6 @@ def from_rows(rows: Iterable[Any]) -> dict[str, Entry]:
         if folder and (folder not in entries or entries[folder].kind is not Kind.DIRECTORY):
             raise ValueError(tr("the path {path!r} is in no folder", path=path[:200]))
         entries[path] = entry
-    return entries
-
-
-def trusted(
-    rows: Iterable[wire.Row], known: Callable[[str], Entry | None] = lambda _: None
-) -> dict[str, Entry]:
-    """Return the entries that *rows* describe, which were made here just now.
-
-    Where an entry is still what was *known* it is that very one: of 200,000 one is enough.
-    """
-    entries = {}
-    for row in rows:
-        entry, before = entry_of(row), known(row[0])
-        entries[row[0]] = before if before == entry else entry
     return entries
 
 
