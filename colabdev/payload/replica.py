@@ -4,7 +4,7 @@ Run as a program it serves the laptop in frames (one byte kind, four bytes lengt
 hello line. Bodies are compressed JSON, but for the contents:
 
     laptop                      here
-    q  {"root", "rules", "known", "push", "strong", "verdict"}
+    q  {"root", "rules", "known", "push", "strong", "brief", "verdict"}
                            ->
                            <-   s [row, ...] ...     S {"problems": [[path, why], ...],
                                                         "now", "same", "strong"}
@@ -14,7 +14,8 @@ hello line. Bodies are compressed JSON, but for the contents:
                            <-   z, r or l  contents ...  G [[path, why it did not come], ...]
     z, r or l  contents ... ->
     .                      ->
-                           <-   a [[path, state, row or null, reason], ...] ...     .
+                           <-   a [[path, state, row or null, reason], ...] ...
+                                A [ctime_ns, ...] ...     .
 
 Contents are frames again, compressed (z), raw (r), or all together one LZMA stream (l), which goes
 to who called himself "strong": x [path, expected row] takes something away; p [row, expected row or
@@ -26,7 +27,9 @@ four bytes of length, the list of [row, expected row or null], and their content
 A row is [path, kind, size, mtime_ns, ctime_ns, executable, target]; "now" is this machine's clock
 in the same unit. Where the digest *known* is that of the whole listing, no row is sent, and "same"
 is true. With *push* contents follow the request at once: they are for the tree that is known, and
-where the listing is another one they are let go by, up to the next ".". Under *verdict*, a token,
+where the listing is another one they are let go by, up to the next ".". To who is *brief* A tells
+of all that is not told of in a, in the order of the paths: it went well, and stands there as it was
+announced; of files, how much later than the last one each was changed. Under *verdict*, a token,
 word is left for another program here: whether the tree was the known one and took all that was
 pushed. The first of what the laptop says may come as an argument of the program, in base64: it
 saves a round trip. Contents are staged, and only when the last of them has arrived whole are they
@@ -44,7 +47,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
-from typing import BinaryIO
+from typing import Any, BinaryIO  # JSON is anything until it has been checked
 
 from colabdev.payload.digests import MEMORY, Digests
 from colabdev.payload.folders import (
@@ -200,6 +203,7 @@ class _Request:
         self.known = str(asked.get("known", ""))
         self.push = asked.get("push") is True
         self.strong = asked.get("strong") is True
+        self.brief = asked.get("brief") is True
         self.verdict = str(asked.get("verdict", ""))
 
 
@@ -258,11 +262,26 @@ def _serve(source: _Source, sink: BinaryIO, request: _Request) -> None:
         unpacker.end()
         # All of them before the first is told of: a laptop that goes now leaves nothing halfway.
         outcomes = list(stage.apply()) if stage else []
+        brief: list[list[Any]] = []
+        if stage and request.brief:
+            brief = sorted(filter(stage.as_announced, outcomes), key=itemgetter(0))
+            outcomes = [one for one in outcomes if not stage.as_announced(one)]
         if request.verdict and request.push and well:
             tell_verdict(request.verdict, all(outcome[1] == "done" for outcome in outcomes))
     for batch in batches(outcomes):
         _send(sink, b"a", pack_json(batch))
+    for batch in batches(_later(row for _, _, row, _ in brief)):
+        _send(sink, b"A", pack_json(batch))
     _send(sink, b".", b"")
+
+
+def _later(rows: Iterable[Row | None]) -> Iterator[int]:
+    """Yield how much later than the last one each file was changed, 0 for what is none."""
+    last = 0
+    for row in rows:
+        is_file = row is not None and row[1] == "f"
+        yield row[4] - last if row and is_file else 0
+        last = row[4] if row and is_file else last
 
 
 def _contents(

@@ -81,6 +81,7 @@ class Stage:
         self._last: tuple[str, Folder] | None = None  # what was changed in last
         self._into: tuple[str, Folder] | None = None  # where a new folder's contents go
         self._lost: list[str] = []  # whose base was not what it was taken for
+        self._other: set[str] = set()  # what became another than was announced
         name = f"stage-{os.urandom(8).hex()}"
         with contextlib.ExitStack() as opened:
             self._root = opened.enter_context(Folder(root, by_path))
@@ -180,7 +181,8 @@ class Stage:
             os.utime(self._stage.at(put.name), ns=times)
         else:
             os.utime(opened, ns=times)
-        put.row = make_row(put.row[0], os.fstat(opened))
+        announced, put.row = put.row, make_row(put.row[0], os.fstat(opened))
+        self._compare(put.row, announced)
         (new.below if new else self._puts).append(put)
 
     def _begin(self, header: Any) -> None:
@@ -282,6 +284,15 @@ class Stage:
             self._lost.append(row[0])
         elif not announced and lost:
             self._lost.remove(row[0])
+
+    def _compare(self, row: Row | None, announced: Row) -> None:
+        """Note what is another than was *announced*, but for when its owner last changed it."""
+        if row is None or row[:4] != announced[:4] or row[5:] != announced[5:]:
+            self._other.add(announced[0])
+
+    def as_announced(self, outcome: list[Any]) -> bool:
+        """Tell whether of an *outcome* nothing is to be told but when the file was last changed."""
+        return outcome[1] == "done" and outcome[0] not in self._other
 
     def apply(self) -> Iterator[list[Any]]:
         """Move everything into place and yield ``[path, state, row or None, reason]`` for each.
@@ -387,7 +398,11 @@ class Stage:
             src_dir_fd=staged.descriptor,
             dst_dir_fd=parent.descriptor,
         )
-        return "done", parent.look(row[0], name)[0] if row[1] != "d" else row, ""
+        if row[1] == "d":
+            return "done", row, ""
+        became = parent.look(row[0], name)[0]
+        self._compare(became, row)
+        return "done", became, ""
 
 
 _CHANGED = "it was changed during the sync"

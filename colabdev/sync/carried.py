@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 from colabdev.errors import ProtocolError
 from colabdev.language import tr
 from colabdev.sync.contents import Contents, Sent
-from colabdev.sync.replica import Outcome
-from colabdev.sync.snapshot import Entry, Left
+from colabdev.sync.replica import AsSent, Outcome
+from colabdev.sync.snapshot import Entry, Kind, Left
+
+_LATEST = 1 << 61  # nanoseconds since 1970: a time that an archive can hold
 
 
 class Carried:
@@ -22,29 +24,50 @@ class Carried:
         self._gone: list[str] = []
         self._others: dict[str, Outcome] = {}
 
-    def account(self, told: Iterable[Outcome]) -> "Carried":
+    def account(self, told: Iterable[Outcome | AsSent]) -> "Carried":
         """Hold the other side to account for every change that went there.
 
         Raises:
             ProtocolError: it does not tell of each, or of others.
         """
         sent = self.contents.sent
-        for outcome in told:
-            path, state, entry, _ = outcome
-            went = sent.get(path)
-            is_done = state == "done"
-            if went is None or (is_done and (entry is None) != (went.entry is None)):
+        told_of: set[str] = set()
+        rest: Iterator[str] | None = None
+        changed = 0  # when the last file was, by the clock there
+        for one in told:
+            if isinstance(one, Outcome):
+                self._tell(one)
+                told_of.add(one.path)
+                continue
+            rest = rest or iter(sorted(sent.keys() - told_of if told_of else sent))
+            path = next(rest, None)
+            if path is None:
                 raise _not_accounted()
-            if is_done:
-                self._others.pop(path, None)
-            else:
-                self._others[path] = outcome
-            if entry and went.entry and entry[:3] == went.entry[:3]:
-                entry = Entry(*went.entry[:3], *entry[3:])  # the same numbers once
-            sent[path] = Sent(went.entry, went.digest, is_done, entry)
+            entry, digest, _, announced = sent[path]
+            became = announced or entry
+            if became and became.kind is Kind.FILE:
+                changed += one.later
+                if abs(changed) > _LATEST:
+                    raise _not_accounted()
+                became = Entry(*became[:3], changed, *became[4:])
+            sent[path] = Sent(entry, digest, True, became)
         if sum(one.is_done for one in sent.values()) + len(self._others) != len(sent):
             raise _not_accounted()
         return self
+
+    def _tell(self, outcome: Outcome) -> None:
+        path, state, entry, _ = outcome
+        went = self.contents.sent.get(path)
+        is_done = state == "done"
+        if went is None or (is_done and (entry is None) != (went.entry is None)):
+            raise _not_accounted()
+        if is_done:
+            self._others.pop(path, None)
+        else:
+            self._others[path] = outcome
+        if entry and went.entry and entry[:3] == went.entry[:3]:
+            entry = Entry(*went.entry[:3], *entry[3:])  # the same numbers once
+        self.contents.sent[path] = Sent(went.entry, went.digest, is_done, entry)
 
     def done(self) -> Iterator[tuple[str, Sent, Entry | None]]:
         """Yield each path at which all went well, what was sent, and what stands there now.

@@ -32,7 +32,8 @@ class Meter:
 class Sent(NamedTuple):
     """What was put on the way: the *entry* as it stood (None: nothing), its *digest*.
 
-    Once it *is_done* there, *became* is what stands there now (None: nothing).
+    Once it *is_done* there, *became* is what stands there now (None: nothing). Until then it is
+    what was announced, if that was another one.
     """
 
     entry: Entry | None
@@ -81,6 +82,7 @@ class LocalContents:
         self._most = most
         self._meter = meter
         self._batched = 0  # bytes that go with the next batch
+        self._bit = False  # of the file that is under way, as it is announced
 
     def frames(self) -> Generator[Frame]:
         changes, self._changes = self._changes, []  # 200,000 of them are let go of at the end
@@ -97,11 +99,12 @@ class LocalContents:
                 self._batched = 0
 
     def _wanted(self, change: Change) -> wire.Wanted:
+        self._bit = bool(change.entry and change.entry.executable)
         return wire.Wanted(
             change.path,
             self._most(change.path),
             to_row(change.path, change.expected) if change.expected else None,
-            bool(change.entry and change.entry.executable),
+            self._bit,
             self._bases.get(change.path, b""),
         )
 
@@ -110,7 +113,8 @@ class LocalContents:
         known = self._known.get(path)
         if known == entry:
             entry = known  # of two that are the same one is enough
-        self.sent[path] = Sent(entry, digest)
+        announced = None if entry.executable == self._bit else entry._replace(executable=self._bit)
+        self.sent[path] = Sent(entry, digest, became=announced)
         if marks:
             self.marks[path] = marks
         elif entry.size < wire.BLOCK:

@@ -19,10 +19,11 @@ from colabdev.remote.frames import Conversation, pack
 from colabdev.remote.transport import Transport
 from colabdev.sync.contents import Contents, Meter, Sent, bare_frames, files_of, header
 from colabdev.sync.reconcile import Change, Limit
-from colabdev.sync.replica import Outcome, outcome_of
+from colabdev.sync.replica import AsSent, Outcome, outcome_of
 from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, from_rows, parse_row, to_row
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_LONGEST = 1 << 62  # nanoseconds
 _MAX_LISTING = 2 * wire.MAX_JSON
 MAX_PUSH = 40_000  # bytes of pieces that may go along with the first question
 _MUCH = 160_000  # bytes of contents that will not fit into that
@@ -55,7 +56,7 @@ class RemoteReplica:
         self._boot_id = boot_id
         self._asked: Asked | None = None
         self._packer = wire.Packer()
-        self.took: list[Outcome] | None = None
+        self.took: list[Outcome | AsSent] | None = None
         self.same = False  # it is, whole, as it was known
 
     def snapshot(
@@ -126,6 +127,7 @@ class RemoteReplica:
             "known": known,
             "push": pushed is not None,
             "strong": wire.is_strong(),
+            "brief": True,
             "verdict": verdict,
         }
         whole = pack(b"q", wire.pack_json(request))
@@ -192,10 +194,12 @@ class RemoteReplica:
     ) -> Contents:
         return RemoteContents(self._conversation, changes, most, meter, bases)
 
-    def apply(self, frames: Iterable[Frame]) -> Iterator[Outcome]:
+    def apply(self, frames: Iterable[Frame]) -> Iterator[Outcome | AsSent]:
         return self._send(self._packer.pieces(frames))
 
-    def _send(self, pieces: Iterable[Frame], *, is_ended: bool = False) -> Iterator[Outcome]:
+    def _send(
+        self, pieces: Iterable[Frame], *, is_ended: bool = False
+    ) -> Iterator[Outcome | AsSent]:
         try:
             for kind, body in pieces:
                 self._conversation.send(kind, body)
@@ -212,14 +216,14 @@ class RemoteReplica:
         assert self._asked, "the snapshot comes first"
         return self._asked.conversation
 
-    def _outcomes(self, kind: bytes, body: bytes) -> Iterator[Outcome]:
+    def _outcomes(self, kind: bytes, body: bytes) -> Iterator[Outcome | AsSent]:
         count = 0
         while kind != b".":
             with _checked():
                 rows = wire.unpack_json(body)
-                if kind != b"a" or not rows or count > wire.MAX_ENTRIES:
+                if kind not in (b"a", b"A") or not rows or count > wire.MAX_ENTRIES:
                     raise ValueError(tr("its list of outcomes has no end"))
-                told = [outcome_of(row) for row in rows]
+                told = [(outcome_of if kind == b"a" else _as_sent)(row) for row in rows]
             count += len(told)
             yield from told
             kind, body = self._conversation.receive()
@@ -334,6 +338,12 @@ def _placed(change: Change, entry: Entry) -> tuple[wire.Row, wire.Row | None]:
     assert change.entry, "only files were asked for"
     row = to_row(change.path, entry._replace(executable=change.entry.executable))
     return row, to_row(change.path, change.expected) if change.expected else None
+
+
+def _as_sent(later: Any) -> AsSent:
+    if type(later) is not int or abs(later) > _LONGEST:
+        raise ValueError(tr("an outcome is of the wrong form"))
+    return AsSent(later)
 
 
 def _is_digest(value: object) -> bool:

@@ -32,6 +32,17 @@ class Outcome(NamedTuple):
     reason: str = ""
 
 
+class AsSent(NamedTuple):
+    """What became of the next change, in the order of the paths, that no `Outcome` tells of.
+
+    What was sent stands there just so; if it is a file, it was last changed *later* than the one
+    before, by the clock there, in nanoseconds.
+    """
+
+    later: int
+    state: State = "done"
+
+
 class Replica(Protocol):
     """One side's tree; a context manager that leaves nothing behind but what was applied."""
 
@@ -53,7 +64,7 @@ class Replica(Protocol):
         *bases* are the marks of the blocks of what stands there in the place of large files.
         """
 
-    def apply(self, frames: Iterable[Frame]) -> Iterable[Outcome]:
+    def apply(self, frames: Iterable[Frame]) -> Iterable[Outcome | AsSent]:
         """Stage the contents that *frames* carry, move them into place, and tell what became.
 
         Nothing is moved before all has come whole.
@@ -92,9 +103,9 @@ class LocalReplica:
 
     def _listed(self, rows: Iterable[wire.Row]) -> dict[str, Entry]:
         names = {path: path for path in self._known}
-        entries = {}
+        entries: dict[str, Entry] = {}
         for row in rows:
-            path, entry = row[0], entry_of(row)
+            path, entry = str(row[0]), entry_of(row)
             known = self._known.get(path)
             same = known is not None and known.here == entry
             entries[names.get(path, path)] = known.here if known and same else entry

@@ -10,12 +10,13 @@ import pytest
 from colabdev.errors import ProtocolError, RemoteError, RemoteFailure, SyncHalted
 from colabdev.payload import replica as wire
 from colabdev.remote.local import LocalProcess, LocalTransport
-from colabdev.sync.contents import LocalContents, Meter, Sent, bare_frames
+from colabdev.sync.carried import Carried
+from colabdev.sync.contents import LocalContents, Meter
 from colabdev.sync.engine import sync
 from colabdev.sync.far import RemoteReplica
 from colabdev.sync.reconcile import Change
-from colabdev.sync.replica import LocalReplica, Outcome, Replica
-from colabdev.sync.snapshot import Entry, Kind, from_rows, shown
+from colabdev.sync.replica import LocalReplica, Replica
+from colabdev.sync.snapshot import Entry, Kind, Left, from_rows, shown
 from tests.sync.conftest import PEER, Far
 from tests.sync.trees import Link, Tree, read, stages, write
 
@@ -77,13 +78,13 @@ def test_applying_tells_what_became(replica: Replica, far: Far, project: Path) -
     there = dict(replica.snapshot(wire.Rules()).entries)
     (far.folder / "moved").write_bytes(b"meanwhile")
     contents = put(project, ["d", "d/x", "l", "moved", "new", "old"], there)
-    outcomes = {outcome.path: outcome for outcome in replica.apply(contents.frames())}
-    done = {path for path, outcome in outcomes.items() if outcome.state == "done"}
-    assert done == {"d", "d/x", "l", "new", "old"}
-    assert outcomes["moved"] == Outcome("moved", "changed", None, "it was changed during the sync")
+    carried = Carried(contents).account(replica.apply(contents.frames()))
+    assert carried.left("changed") == [Left("moved", "it was changed during the sync")]
+    done = {path: became for path, _, became in carried.done()}
+    assert done.keys() == {"d", "d/x", "l", "new", "old"}
     with LocalReplica(far.folder) as after:
         entries = after.snapshot(wire.Rules()).entries
-    assert all(outcomes[path].entry == entries[path] for path in done)
+    assert all(became == entries[path] for path, became in done.items())
     assert read(far.folder) == {**read(project), "moved": b"meanwhile"}
     assert stages(far.folder) == []
 
@@ -123,18 +124,12 @@ def test_nothing_is_taken_away_but_what_is_expected(replica: Replica, far: Far) 
     (far.folder / "c").unlink()
     (far.folder / "d/y").unlink()
     (far.folder / "d/y").symlink_to("x")
-    sent: dict[str, Sent] = {}
     changes = [Change(path, None, entry) for path, entry in entries.items()]
-    outcomes = {one.path: one.state for one in replica.apply(bare_frames(changes, sent))}
-    assert outcomes == {
-        "a": "done",
-        "b": "changed",
-        "c": "done",
-        "d": "kept",
-        "d/x": "done",
-        "d/y": "changed",
-        "e": "done",
-    }
+    contents = LocalContents(far.folder, changes, lambda _: 0, Meter())
+    carried = Carried(contents).account(replica.apply(contents.frames()))
+    assert {path for path, *_ in carried.done()} == {"a", "c", "d/x", "e"}
+    assert sorted(left.path for left in carried.left("changed")) == ["b", "d/y"]
+    assert [left.path for left in carried.left("kept")] == ["d"]
     assert read(far.folder) == {"b": b"changed", "d": None, "d/y": Link("x")}
 
 
@@ -180,6 +175,8 @@ PRELUDE = (
     "    while receive() != b'.': pass\n"
     "def outcome(value):\n"
     "    end(); drain_to_end(); send(b'a', pack([value])); send(b'.', b'')\n"
+    "def brief(*later):\n"
+    "    end(); drain_to_end(); send(b'A', pack(later)); send(b'.', b'')\n"
     "def frame(kind, body): return struct.pack('>cI', kind, len(body)) + body\n"
     "def put(*words, **more):\n"
     "    return frame(b'p', json.dumps([row(*words, **more), None]).encode())\n"
@@ -243,6 +240,9 @@ LIES = {
     "an outcome without entry": "outcome(['a', 'done', None, ''])",
     "an outcome of no state": "outcome(['a', 'fine', row('a'), ''])",
     "an outcome of no form": "outcome(7)",
+    "more done than was sent": "brief(0, 0)",
+    "a change beyond all time": "brief(1 << 61 | 1)",
+    "a change of no number": "brief('1')",
     "gone before the contents": "end(); os.close(0)",
     "an error among the contents": (
         "end(); os.read(0, 9)\n"
