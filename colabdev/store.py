@@ -6,14 +6,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any  # a JSON document is a mapping of anything
 
 from colabdev.errors import ConfigError
 from colabdev.language import tr
 
-_LOOK = 0.01  # seconds between looks at a lock that another one holds
+_LOOK = 0.01  # seconds between looks at a lock, or a file, that another one holds
+_TRIES = 100
 
 
 def private_dir(path: Path) -> Path:
@@ -51,7 +52,7 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o600
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(name).chmod(mode)
-            Path(name).replace(path)
+            patiently(lambda: Path(name).replace(path))
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(name).unlink()
@@ -61,6 +62,23 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o600
             tr("{path} cannot be written: {strerror}.", path=path, strerror=error.strerror),
             tr("Check the permissions of its folder and the free space."),
         ) from error
+
+
+def patiently(
+    replace: Callable[[], object],
+    *,
+    platform: str = sys.platform,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Do *replace*; on Windows again and again for a moment, as long as a reader has it open."""
+    for last in (platform != "win32", *(False,) * _TRIES, True):
+        try:
+            replace()
+            return
+        except PermissionError:
+            if last:
+                raise
+        sleep(_LOOK)
 
 
 @contextlib.contextmanager

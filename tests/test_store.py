@@ -11,7 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from colabdev.errors import ConfigError
-from colabdev.store import Document, held, locked, private_dir, scratch_dir, write_atomic
+from colabdev.store import (
+    Document,
+    held,
+    locked,
+    patiently,
+    private_dir,
+    scratch_dir,
+    write_atomic,
+)
 
 
 def test_a_written_file_is_private_and_whole(folder: Path) -> None:
@@ -20,6 +28,29 @@ def test_a_written_file_is_private_and_whole(folder: Path) -> None:
     assert (folder / "secret").read_bytes() == b"\x00data"
     assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
     assert [path.name for path in folder.iterdir()] == ["secret"]
+
+
+def test_a_reader_on_windows_is_waited_for() -> None:
+    """There a file that is open cannot be replaced: tried again for a moment, elsewhere never."""
+    tries: list[str] = []
+
+    def refused_at_first() -> None:
+        tries.append("try")
+        if len(tries) < 4:
+            raise PermissionError
+
+    patiently(refused_at_first, platform="win32", sleep=lambda _: None)
+    assert len(tries) == 4
+    for platform, most in (("linux", 1), ("win32", 200)):
+        tries[:] = []
+        with pytest.raises(PermissionError):
+            patiently(lambda: _refused(tries), platform=platform, sleep=lambda _: None)
+        assert 1 <= len(tries) <= most
+
+
+def _refused(tries: list[str]) -> None:
+    tries.append("try")
+    raise PermissionError
 
 
 def test_a_refused_write_names_the_file_and_leaves_the_old_one(folder: Path) -> None:

@@ -1,10 +1,12 @@
 """From a destination to a socket: TCP, or a program of the road at its other end."""
 
 import contextlib
+import math
 import os
 import select
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -74,9 +76,24 @@ def dial(
     link = socket.create_connection((destination.hostname, destination.port), timeout)
     # Nagle's algorithm would hold back each small message behind an unacknowledged one.
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: a send into a dead network ends as well
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
+    if option := patience_option(patience):
+        with contextlib.suppress(OSError):  # an old system does not know it
+            link.setsockopt(socket.IPPROTO_TCP, *option)
     return link
+
+
+def patience_option(seconds: float, platform: str = sys.platform) -> tuple[int, int] | None:
+    """Return the option, and its value, by which TCP gives up what nobody acknowledges for so long.
+
+    Without it a send into a dead network goes on for as many minutes as the system tries again,
+    and no keep-alive gets in between.
+    """
+    options = {
+        "linux": (18, math.ceil(1000 * seconds)),  # TCP_USER_TIMEOUT, linux/tcp.h
+        "darwin": (0x80, math.ceil(seconds)),  # TCP_RXT_CONNDROPTIME, netinet/tcp.h
+        "win32": (5, math.ceil(seconds)),  # TCP_MAXRT, ws2ipdef.h
+    }
+    return options.get(platform)
 
 
 @contextlib.contextmanager

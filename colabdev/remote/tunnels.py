@@ -109,6 +109,9 @@ def follower_line(alias: str, platform: str = sys.platform) -> str:
     """Return the ProxyCommand that goes to *alias* through colabdev, wherever it is by then."""
     # -P: ssh runs it in any folder, and a colabdev.py there is not the one that is meant.
     words = [sys.executable, "-P", "-m", "colabdev", "proxy", alias]
+    if os.environ.get("COLABDEV_HOME") and platform != "win32":
+        # An editor that was not started from this shell does not know where alias is recorded.
+        words = ["env", f"COLABDEV_HOME={paths.home().absolute()}", *words]
     return _command_line(words, platform)
 
 

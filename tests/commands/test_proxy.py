@@ -62,6 +62,23 @@ def test_ssh_scp_and_sftp(
         assert _run("ssh", "colab", "true").returncode == 255
 
 
+def test_a_home_of_ones_own(
+    machine: StartedRuntime, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --stable plain ssh gets in from where nobody knows COLABDEV_HOME, as from an editor."""
+    connect(machine.connect_string, "colab", heard, stable=True)
+    config = str(paths.ssh_config_file())
+    monkeypatch.delenv("COLABDEV_HOME")
+    done = subprocess.run(
+        ["ssh", "-F", config, "-oBatchMode=yes", "colab", "echo in"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.stdout == "in\n", done.stderr
+
+
 def test_an_unknown_alias(heard: Heard) -> None:
     """A sentence on stderr, nothing on stdout, and ssh says that it did not connect."""
     done = subprocess.run(

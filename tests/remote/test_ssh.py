@@ -28,6 +28,7 @@ from colabdev.errors import (
     TransportError,
 )
 from colabdev.remote.destination import ConnectString, Destination, fingerprint
+from colabdev.remote.dial import patience_option
 from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.ssh.failures import FAILURES, translate
 from colabdev.remote.sshkey import ensure_key
@@ -286,6 +287,16 @@ def test_a_name_that_does_not_resolve() -> None:
     error = translate(foreign.value, Destination("root", "no-such-host", 22, "ssh-ed25519 AAAA"))
     assert isinstance(error, HostUnreachable)
     assert error.message == "The name no-such-host does not resolve."
+
+
+def test_a_send_into_a_dead_network_ends_on_each_system() -> None:
+    """In the units of each: milliseconds, or seconds, of which none is no bound."""
+    assert patience_option(42, "linux") == (18, 42_000)
+    assert patience_option(42.5, "darwin") == (0x80, 43)
+    assert patience_option(0.1, "win32") == (5, 1)
+    assert patience_option(42, "sunos") is None
+    if sys.platform == "linux":
+        assert socket.TCP_USER_TIMEOUT == 18
 
 
 def test_a_key_of_a_kind_that_cannot_be_used(folder: Path) -> None:
