@@ -110,11 +110,10 @@ def _cell(value: object) -> str:
 
 def paragraph(text: str) -> None:
     """Print *text* with lines broken between words; a Korean letter takes two columns."""
-    terminal = _terminal(room(sys.stdout))
+    width = room(sys.stdout)
+    terminal = _terminal(width)
     for line in text.split("\n"):
-        for part in Text(_held_together(line, terminal.width)).wrap(terminal, terminal.width) or [
-            Text()
-        ]:
+        for part in Text(_held_together(line, width)).wrap(terminal, width) or [Text()]:
             part.rstrip()
             terminal.print(_let_go(part), soft_wrap=True)
 

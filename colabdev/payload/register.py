@@ -42,6 +42,7 @@ def find(identifier: str, tail: str, ago: str) -> None:
     folder = existing(identifier)
     with contextlib.closing(Log(os.path.join(folder, "events"))) as log:
         end, told = log.end(), log.begin()
+        rest = told  # behind all that was printed, and before the end of the job, which is told too
         # A mark tells the second in which the frames after it came.
         since = time.time() - float(ago) - 1 if ago else float("-inf")
         begin = None if ago else (log.begin(), 0)
@@ -49,6 +50,7 @@ def find(identifier: str, tail: str, ago: str) -> None:
         fresh = True  # the next byte begins a line
         for at, kind, body in log.frames(end):
             told = at + HEADER.size + len(body)
+            rest = at if kind == b"x" else told
             if begin is None and kind == b"t" and float(body) > since:
                 begin = (at, 0)
             if begin is None or not tail or not body or kind not in (b"o", b"e"):
@@ -59,8 +61,8 @@ def find(identifier: str, tail: str, ago: str) -> None:
             fresh = body.endswith(b"\n")
             lines.extend((at, start) for start in starts[: len(starts) - fresh])
         if tail and begin:
-            begin = lines[0] if lines else (told, 0)
-        offset, skip = begin or (told, 0)
+            begin = lines[0] if lines else (rest, 0)
+        offset, skip = begin or (rest, 0)
     # On a full disk a frame is cut short, and may stay so for long: it is not there yet.
     send(b"p", encode({"offset": offset, "skip": skip, "end": told}))
 

@@ -97,6 +97,14 @@ def test_logs_show_what_was_printed(project: Path) -> None:
     assert colabdev("logs", "--on", "here", "nope").returncode == 2
 
 
+@pytest.mark.parametrize("bound", [("--tail", "3"), ("--since", "1h"), ("--tail", "0")])
+def test_following_a_job_that_ended_without_a_word(project: Path, bound: tuple[str, ...]) -> None:
+    """There is nothing to show, and it is no job of which nobody knows how it ended."""
+    assert _run(project, "--name", "silent", "--", "sh", "-c", "exit 3")[0] == 3
+    done = colabdev("logs", "--on", "here", "-f", *bound, "silent")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_what_was_dropped_is_said(project: Path) -> None:
     """Beyond --log-limit the oldest output goes; who listens later hears how much, and the rest."""
     words = ("--log-limit", "200KB", "--name", "much", "--detach")
