@@ -15,6 +15,7 @@ class Relay:
         self._threads: list[threading.Thread] = []
         self._flowing = threading.Event()
         self._flowing.set()
+        self._frozen: list[threading.Event] = []
         self._listen()
 
     def stall(self) -> None:
@@ -23,6 +24,13 @@ class Relay:
 
     def resume(self) -> None:
         """Pass on again, also what came meanwhile."""
+        self._flowing.set()
+
+    def freeze(self) -> None:
+        """Pass nothing on over what is open, for good; a new connection knows nothing of it."""
+        self._frozen.append(self._flowing)
+        self._flowing.clear()
+        self._flowing = threading.Event()
         self._flowing.set()
 
     def cut(self) -> None:
@@ -46,7 +54,8 @@ class Relay:
     def close(self) -> None:
         """Stop listening, break what is open, and wait for the threads."""
         self.refuse()
-        self._flowing.set()
+        for flowing in (self._flowing, *self._frozen):
+            flowing.set()
         self.cut()
         for thread in self._threads:
             thread.join(timeout=5)
@@ -76,9 +85,10 @@ class Relay:
                 self._spawn(self._pump, far, near)
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        flowing = self._flowing
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                self._flowing.wait()
+                flowing.wait()
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
 

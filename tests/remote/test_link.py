@@ -15,7 +15,7 @@ import pytest
 from colabdev import errors
 from colabdev.errors import ConnectionLost, HostKeyMismatch, RemoteFailure, TransportError
 from colabdev.remote.destination import ConnectString
-from colabdev.remote.link import client, place, wire
+from colabdev.remote.link import client, place, trunk, wire
 from colabdev.remote.link.client import LinkProcess, LinkTransport
 from colabdev.remote.link.server import Link
 from colabdev.remote.reach import reach
@@ -251,6 +251,37 @@ def test_a_hanging_link_takes_no_large_request(
     assert not place.place("colab").socket.exists()
     hanging.resume()
     hanging.wait(timeout=20)
+
+
+@sshd
+def test_a_connection_that_died_in_the_laptops_sleep(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first command afterwards gets a new one, and waits for no keep-alive; a living one stays.
+
+    A sleep is made of a last word that lies long back, by a clock that goes on meanwhile.
+    """
+    assert runtime.destination
+    monkeypatch.setattr(trunk, "_SIGN", 0.5)  # how long it waits for a sign of life, shortened
+    with relay_to(runtime.destination.port) as relay:
+        moved = replace(runtime, destination=replace(runtime.destination, port=relay.port))
+        Registry().put(moved)
+        link = trunk.Trunk("colab")
+        request = {"do": "start", "argv": ["true"], "connect": _connect(moved)}
+        try:
+            link.lend(request)
+            first = link._transport
+            assert first
+            first._client.meter.heard -= 3600
+            link.lend(request)
+            assert link._transport is first
+            first._client.meter.heard -= 3600
+            relay.freeze()
+            link.lend(request)
+            assert link._transport is not first
+            assert not first.is_alive()
+        finally:
+            link.close()
 
 
 @sshd

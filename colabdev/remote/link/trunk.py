@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # paramiko takes a while to load, and the link listens before
 
 _FIRST_PAUSE = 0.5  # seconds
 _LONGEST_PAUSE = 30.0
+_SILENCE = 30.0  # seconds, in which keep-alives were answered twice
+_SIGN = 5.0  # seconds for a sign of life
 
 
 class Forgotten(Exception):
@@ -61,7 +63,7 @@ class Trunk:
                 self.look(anew=True)
                 if request["connect"] != self._connect():
                     raise Forgotten
-            transport = self._line()
+            transport = self._line(wanted=True)
             spares = self._spares
         assert spares is not None
         try:
@@ -140,9 +142,14 @@ class Trunk:
             return ""
         return str(ConnectString(runtime.destination, runtime.boot_id, runtime.root))
 
-    def _line(self) -> "SSHTransport":
-        """Return the connection, dialled when there is none; the caller holds the lock."""
-        if self._transport is not None and not self._transport.is_alive():
+    def _line(self, *, wanted: bool = False) -> "SSHTransport":
+        """Return the connection, dialled when there is none; the caller holds the lock.
+
+        One that is *wanted* now and was silent for long, as after the laptop's sleep, has to give
+        a sign of life first.
+        """
+        silence = _SILENCE if wanted else float("inf")
+        if self._transport is not None and not self._transport.is_well(silence, _SIGN):
             self._drop()
         if self._transport is None:
             from colabdev.remote.ssh import SSHTransport

@@ -75,6 +75,10 @@ class Client(paramiko.Transport):  # type: ignore[misc]  # untyped, see the impo
         """Ask for a sign of life every *interval* seconds; end when there is none."""
         self.packetizer.set_keepalive(interval, self._beat)
 
+    def ask(self) -> None:
+        """Ask for a sign of life now; whatever arrives is one."""
+        self._send_user_message(_sign_of_life())
+
     def shut(self) -> None:
         """Close the connection, wait for its thread, and account for what it carried."""
         with contextlib.suppress(OSError):  # the thread waits in a read, for a tenth of a second
@@ -113,14 +117,18 @@ class Client(paramiko.Transport):  # type: ignore[misc]  # untyped, see the impo
         if not self.clear_to_send.is_set():  # keys are being changed: nothing else may pass now
             return
         self._unanswered += 1
-        message = paramiko.Message()
-        message.add_byte(wire.cMSG_GLOBAL_REQUEST)
-        message.add_string("keepalive@openssh.com")
-        message.add_boolean(True)
-        self._send_message(message)
+        self._send_message(_sign_of_life())
 
     def _answered(self, _message: Any) -> None:
         self._unanswered = 0
+
+
+def _sign_of_life() -> paramiko.Message:
+    message = paramiko.Message()
+    message.add_byte(wire.cMSG_GLOBAL_REQUEST)
+    message.add_string("keepalive@openssh.com")
+    message.add_boolean(True)
+    return message
 
 
 def _channel_request(channel: Any, message: Any) -> None:

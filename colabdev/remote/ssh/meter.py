@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any  # what the wrapped socket has besides
 
@@ -19,6 +20,7 @@ class Meter:
         self._via = via
         self._sent = 0
         self._received = 0
+        self.heard = time.time()  # seconds since 1970, which go on while a laptop sleeps
         self._noted = Usage()
         self._noting = threading.Lock()
         self._ahead = memoryview(b"")  # what was received and not asked for yet
@@ -58,6 +60,7 @@ class Meter:
         if not self._ahead:
             data: bytes = self._link.recv(max(size, _AHEAD))
             self._received += len(data)
+            self.heard = time.time()
             if len(data) <= size:
                 return data
             self._ahead = memoryview(data)

@@ -5,6 +5,7 @@ import contextlib
 import shlex
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,6 +173,25 @@ class SSHTransport:
     def is_alive(self) -> bool:
         """Tell whether the connection stands, as far as anybody knows."""
         return bool(self._client.is_active())
+
+    def is_well(self, silence: float, limit: float) -> bool:
+        """Tell whether the connection stands; after a long *silence* the far side is asked.
+
+        *limit* is how many seconds it has for a sign of life. All beats of the keep-alive pass
+        while a laptop sleeps, and none of them is missed before it has been awake for long.
+        """
+        meter = self._client.meter
+        if time.time() - meter.heard < silence:
+            return self.is_alive()
+        before = meter.carried.received
+        with contextlib.suppress(*FOREIGN):
+            self._client.ask()
+        deadline = time.monotonic() + limit
+        while self.is_alive() and time.monotonic() < deadline:
+            if meter.carried.received != before:
+                return True
+            time.sleep(0.01)
+        return False
 
     def is_full(self, error: BaseException) -> bool:
         """Tell whether *error* came because the far side opens no further session."""
