@@ -28,6 +28,8 @@ ColabdevError                 1   a sentence (message) and a next step (hint)
 
 from typing import ClassVar
 
+from colabdev.language import tr
+
 
 class ColabdevError(Exception):
     """A failure with one sentence for the user (*message*) and one next step (*hint*)."""
@@ -138,3 +140,10 @@ class OutputRefused(OutputClosed):
 
 class CourseError(ColabdevError):
     pass
+
+
+def why_unreadable(error: Exception) -> str:
+    """Return in a few words why a text file could not be read, as a part of a sentence."""
+    if isinstance(error, UnicodeDecodeError):
+        return tr("it is no text in UTF-8")
+    return getattr(error, "strerror", None) or str(error)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any  # a setting's type is that of its key
 
 from colabdev import amounts, paths
-from colabdev.errors import ConfigError, InputError
+from colabdev.errors import ConfigError, InputError, why_unreadable
 from colabdev.language import tr
 
 if TYPE_CHECKING:
@@ -273,6 +273,6 @@ def _edit(change: Callable[[Any], None]) -> None:
 
 def _unreadable(file: "Path", error: Exception) -> ConfigError:
     return ConfigError(
-        tr("{file} cannot be read: {reason}.", file=file, reason=error),
+        tr("{file} cannot be read: {reason}.", file=file, reason=why_unreadable(error)),
         tr("Mend it, or move it aside and set anew what you need with 'colabdev config set'."),
     )

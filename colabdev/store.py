@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any  # a JSON document is a mapping of anything
 
-from colabdev.errors import ConfigError
+from colabdev.errors import ConfigError, why_unreadable
 from colabdev.language import tr
 
 _LOOK = 0.01  # seconds between looks at a lock, or a file, that another one holds
@@ -198,7 +198,7 @@ class Document:
         except FileNotFoundError:
             return {}
         except (OSError, UnicodeDecodeError) as error:
-            raise self._unreadable(str(error)) from error
+            raise self._unreadable(why_unreadable(error)) from error
         return self.parsed(text)
 
     def parsed(self, text: str) -> dict[str, Any]:

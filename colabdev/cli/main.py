@@ -89,6 +89,7 @@ for group in (
 
 
 _OF_THE_ROOT = ("-q", "--quiet", "-v", "--verbose", "--lang")
+_OF_COMMANDS = ("--json", "--on", "--no-link")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -160,9 +161,10 @@ def _run(arguments: Sequence[str], console: Console) -> int:
         console.as_json = console.as_json or "--json" in arguments
         path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         hint = tr("See '{path} --help'.", path=path) if path else ""
-        if isinstance(error, click.NoSuchOption) and error.option_name in _OF_THE_ROOT:
-            hint = tr("It stands before the command: colabdev {word} ...", word=error.option_name)
-        console.failed(error.format_message(), hint, kind="UsageError")
+        text = error.format_message()
+        if isinstance(error, click.NoSuchOption) and (where := _elsewhere(error)):
+            text, hint = error.message, where  # it is not mistyped: no other one is meant
+        console.failed(text, hint, kind="UsageError")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         console.failed(tr("Stopped."), kind="Interrupted")
@@ -187,6 +189,18 @@ def _unsaid(error: OutputClosed, console: Console) -> int:
     if error.message:
         console.failed(error.message, error.hint, kind=type(error).__name__)
     return error.exit_code
+
+
+def _elsewhere(error: click.NoSuchOption) -> str:
+    """Say where an option stands that is there, but not where it was typed; ``""`` for others."""
+    word, at_root = error.option_name, error.ctx is not None and error.ctx.parent is None
+    if word in _OF_THE_ROOT:
+        where = tr("It stands before the command: colabdev {word} ...", word=word)
+    elif at_root and word in _OF_COMMANDS:
+        where = tr("It stands behind the command: colabdev COMMAND {word} ...", word=word)
+    else:
+        return ""
+    return where
 
 
 def _keep_trace() -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from colabdev.results.run import GpuUse, Run
 
 
-@click.group()
+@click.group(short_help="Show what runs measured, and on which hardware.")
 def results() -> None:
     """Recorded runs, with their metrics and the hardware they ran on.
 

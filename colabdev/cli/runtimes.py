@@ -65,7 +65,7 @@ def rename(console: Console, old: str, new: str) -> None:
     call(old, new, console)
 
 
-@runtimes.command()
+@runtimes.command(short_help="Forget a runtime; the machine itself goes on.")
 @click.argument("alias")
 @json_option
 @pass_console

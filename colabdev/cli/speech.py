@@ -1,8 +1,10 @@
 """The help of every command in the user's language, and commands that know their neighbours."""
 
+import contextlib
 import errno
 import inspect
 import sys
+from collections.abc import Iterator
 from gettext import gettext
 from typing import Any  # what a command returns
 
@@ -18,16 +20,15 @@ _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 class Group(click.Group):
     """The root command, of which a mistyped command names its neighbour."""
 
+    def make_context(self, *words: Any, **more: Any) -> click.Context:
+        """Read what was typed, of which ``--help`` and ``--version`` are answered at once."""
+        with _output_watched():
+            return super().make_context(*words, **more)
+
     def invoke(self, context: click.Context) -> Any:
-        """Run the command; what is wrong with the output is told from what is wrong with us."""
-        try:
+        """Run the command."""
+        with _output_watched():
             return super().invoke(context)
-        except BrokenPipeError as error:
-            raise OutputClosed("") from error
-        except OSError as error:
-            if error.errno in _FULL and error.filename is None:  # no file of ours
-                raise _refused(error) from error
-            raise
 
     def resolve_command(
         self, context: click.Context, words: list[str]
@@ -43,6 +44,19 @@ class Group(click.Group):
                 text = gettext("Did you mean {possibility}?").format(possibility=near[0])
                 raise click.UsageError(f"{error.format_message()} {text}", context) from None
             raise
+
+
+@contextlib.contextmanager
+def _output_watched() -> Iterator[None]:
+    """Tell what is wrong with the output from what is wrong with us."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise OutputClosed("") from error
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:  # no file of ours
+            raise _refused(error) from error
+        raise
 
 
 def check_output() -> None:

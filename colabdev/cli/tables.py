@@ -33,9 +33,15 @@ def render(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> 
     _terminal(width).print(laid_out(rows, columns, width))
 
 
+class _Terminal(Terminal):
+    def on_broken_pipe(self) -> None:
+        """Leave to the boundary what it means that nobody reads any more; rich ends the program."""
+        raise BrokenPipeError
+
+
 def _terminal(width: int, *, stderr: bool = False) -> Terminal:
     # With its height rich believes the width too: one that TERM calls dumb counts as 80 columns.
-    return Terminal(
+    return _Terminal(
         stderr=stderr, markup=False, highlight=False, emoji=False, width=width, height=25
     )
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from colabdev import paths
-from colabdev.errors import ConfigError
+from colabdev.errors import ConfigError, why_unreadable
 from colabdev.language import tr
 from colabdev.store import private_dir, write_atomic
 
@@ -81,7 +81,7 @@ def _read(file: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            tr("{file} cannot be read: {reason}.", file=file, reason=error),
+            tr("{file} cannot be read: {reason}.", file=file, reason=why_unreadable(error)),
             tr("Mend it, or print the script and use it by hand: colabdev completion bash"),
         ) from error
 

@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from colabdev.errors import ConfigError
+from colabdev.errors import ConfigError, why_unreadable
 from colabdev.language import tr
 from colabdev.store import write_atomic
 from colabdev.sync.ignore import ProjectRules
@@ -100,7 +100,11 @@ def _parsed(file: Path, contents: bytes) -> dict[str, object]:
         return tomllib.loads(contents.decode())
     except ValueError as error:
         raise ConfigError(
-            tr("{file} cannot be read: {error}.", file=shown(str(file)), error=error),
+            tr(
+                "{file} cannot be read: {error}.",
+                file=shown(str(file)),
+                error=why_unreadable(error),
+            ),
             tr("Mend it."),
         ) from error
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any  # a TOML table is a mapping of anything
 
-from colabdev.errors import ConfigError, InputError
+from colabdev.errors import ConfigError, InputError, why_unreadable
 from colabdev.jobs.job import NOTEBOOK
 from colabdev.language import tr
 from colabdev.sync.ignore import is_ignored
@@ -159,7 +159,7 @@ def project_table(project: Path) -> Mapping[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise ConfigError(
-            tr("{file} cannot be read: {error}.", file=file, error=error),
+            tr("{file} cannot be read: {error}.", file=file, error=why_unreadable(error)),
             tr("Mend it and run again."),
         ) from error
     settings = tool.get("colabdev", {}) if isinstance(tool, dict) else {}

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from colabdev.errors import why_unreadable
 from colabdev.exercises.course import Course, Exercise, Outcome
 from colabdev.language import tr
 from colabdev.payload import checker
@@ -49,7 +50,7 @@ def _files(course: Course) -> Iterator[Problem]:
         except FileNotFoundError:
             yield Problem(file, tr("is missing"))
         except (OSError, UnicodeDecodeError) as error:
-            yield Problem(file, tr("cannot be read: {error}", error=error))
+            yield Problem(file, tr("cannot be read: {error}", error=why_unreadable(error)))
     for tree in _TREES:
         for file in sorted((course.root / tree).rglob("*")):
             if file.is_file() and file not in expected and "__pycache__" not in file.parts:

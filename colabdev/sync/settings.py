@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from colabdev.errors import ConfigError
+from colabdev.errors import ConfigError, why_unreadable
 from colabdev.language import tr
 from colabdev.sync.snapshot import shown
 
@@ -32,7 +32,11 @@ def project_settings(root: Path) -> Settings:
         return Settings()
     except (OSError, ValueError, AttributeError) as error:
         raise ConfigError(
-            tr("{file} cannot be read: {reason}.", file=shown(str(file)), reason=error),
+            tr(
+                "{file} cannot be read: {reason}.",
+                file=shown(str(file)),
+                reason=why_unreadable(error),
+            ),
             tr("Mend it."),
         ) from error
     if name is not None and not isinstance(name, str):

@@ -1,5 +1,6 @@
 """How failures reach the user: one sentence, one next step, the right exit code."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,51 @@ def test_output_that_a_full_disk_refuses_is_a_failure(words: tuple[str, ...]) ->
     lines = done.stderr.decode().strip().splitlines()
     assert lines[0] == "Error: The output cannot be written: No space left on device."
     assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (("--json", "status"), "behind the command: colabdev COMMAND --json"),
+        (("--on", "a", "run", "x.py"), "behind the command: colabdev COMMAND --on"),
+        (("status", "--lang", "ko"), "before the command: colabdev --lang"),
+    ],
+)
+def test_an_option_in_the_wrong_place_is_told_where_it_stands(
+    words: tuple[str, ...], place: str
+) -> None:
+    """And no other option is said to be meant, for it is not mistyped."""
+    done = colabdev(*words)
+    assert done.returncode == 2
+    assert place in done.stderr.decode()
+    assert "Did you mean" not in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--help",),
+        ("run", "--help"),
+        ("config", "show"),
+        ("config", "show", "--json"),
+        ("exercises", "list"),
+        ("exercises", "show", "tiny-autograd"),
+        ("cell", "--tunnel", "none"),
+    ],
+)
+def test_a_reader_who_goes_away_ends_it_with_141(words: tuple[str, ...]) -> None:
+    """As SIGPIPE does to others under ``| head``, without a word, whatever wrote the output."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "colabdev", *words],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=120,
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_every_command_has_help_with_an_example() -> None:

@@ -51,7 +51,7 @@ def start(console: Console, folder: str | None, course: str | None, lang: str | 
     console.result(row, started(begun, spoken(lang, workbook_if_any(course))))
 
 
-@click.command("list")
+@click.command("list", short_help="List the exercises in their order, and which are done.")
 @click.argument("search", required=False, default="")
 @click.option("--topic", default="", help="Only exercises of this topic.")
 @click.option(
@@ -143,7 +143,7 @@ def show(console: Console, name: str | None, course: str | None, lang: str | Non
     console.result({**row, "brief": text}, text.strip())
 
 
-@click.command("next")
+@click.command("next", short_help="Go on with the next exercise, or with any other.")
 @name_argument
 @course_option
 @lang_option

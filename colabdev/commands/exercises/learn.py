@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from colabdev.errors import CourseError, InputError
+from colabdev.errors import CourseError, InputError, why_unreadable
 from colabdev.exercises.course import Course, Exercise, Language
 from colabdev.exercises.workbook import LaidDown, Workbook, todo_line
 from colabdev.language import tr
@@ -230,6 +230,6 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CourseError(
-            tr("{file} cannot be read: {error}.", file=file, error=error),
+            tr("{file} cannot be read: {error}.", file=file, error=why_unreadable(error)),
             tr("Bring the course up to date: colabdev exercises start"),
         ) from error
