@@ -3,9 +3,7 @@
 # opens a tunnel to it, and prints the line to run on the laptop. colabdev_stop() ends it all.
 # Google's terms: without compute units no SSH on Colab; a session that has it may be ended.
 # Keep this cell to itself: its text runs once more in the background, to hold both open.
-# @markdown NAME: what this runtime is called.
+# @markdown WORKSPACE_ROOT: where projects go (empty: /content). KEEP_OPEN: show a status line.
 NAME = "colab"  # @param {type:"string"}
-# @markdown WORKSPACE_ROOT: where projects go; empty is /content.
 WORKSPACE_ROOT = ""  # @param {type:"string"}
-# @markdown KEEP_OPEN: stay, and show a status line.
 KEEP_OPEN = False  # @param {type:"boolean"}

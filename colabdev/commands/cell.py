@@ -20,10 +20,9 @@ from colabdev.store import write_atomic
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """What a tunnel puts into the cell: *pieces* of ``payload/cell``, and the *call* that opens."""
+    """What a tunnel puts into the cell: *pieces* of ``payload/cell``, and *fields* of its own."""
 
     pieces: tuple[str, ...]
-    call: str
     fields: tuple[str, ...] = ()
     note: str = ""
 
@@ -31,24 +30,21 @@ class Road:
 # A local runtime may stand on macOS; what has a tunnel stands on Linux.
 ROADS = {
     "ngrok": Road(
-        ("core", "secret", "install", "refusals", "ngrok", "linux"),
-        "Ngrok(ADDRESS)",
+        ("core", "banner", "secret", "install", "refusals", "ngrok", "linux"),
         ("ADDRESS",),
         "ngrok: TCP needs an account with a payment card on file, which is not charged.",
     ),
     "cloudflared": Road(
         ("core", "install", "cloudflared", "linux"),
-        "Cloudflared()",
         note="Cloudflare: a quick tunnel, with no account; the laptop needs cloudflared as well.",
     ),
-    "relay": Road(
-        ("core", "secret", "relay", "linux"),
-        "Relay(RELAY, RELAY_KEY, int(RELAY_PORT))",
-        ("RELAY", "RELAY_KEY", "RELAY_PORT"),
-    ),
-    "none": Road(("core", "here", "anywhere"), "Here()"),
+    "relay": Road(("core", "secret", "relay", "linux"), ("RELAY", "RELAY_KEY", "RELAY_PORT")),
+    "none": Road(("core", "banner", "here", "anywhere")),
 }
 TUNNELS = tuple(ROADS)
+_LEFT_OUT = ("colabdev", "typing", "collections.abc")  # modules
+_WIDE = 100  # columns
+_IDLE = "RELEASE_WHEN_IDLE"  # minutes
 
 _PUBLIC_KEY = re.compile(
     r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/=]+( .*)?"
@@ -115,9 +111,9 @@ def render_cell(
             tr("A VM is released after 1 to 720 idle minutes, and only behind a tunnel."),
             tr("Say, for one: colabdev cell --release-when-idle 30"),
         )
-    pieces, call = road.pieces, road.call
+    pieces, fields = road.pieces, road.fields
     if release_when_idle:
-        pieces, call = (*pieces, "idle"), f"Idle({release_when_idle}).over({call})"
+        pieces, fields = (*pieces, "idle"), (*fields, _IDLE)
     chosen: dict[str, str | bool] = {"NAME": name, "WORKSPACE_ROOT": root, "KEEP_OPEN": keep_open}
     if tunnel == "ngrok":
         chosen["ADDRESS"] = address
@@ -130,13 +126,15 @@ def render_cell(
     head += "".join(f'{field} = ""  # @param {{type:"string"}}\n' for field in road.fields)
     for field, value in chosen.items():
         head = _filled_in(head, field, str(value) if isinstance(value, bool) else _literal(value))
-    listed = "".join(f"    {_literal(key)},\n" for key in keys)
-    return (
-        f"{head}PUBLIC_KEYS = [\n{listed}]\n\n{_joined(pieces, lang)}\n"
-        f'if __name__ == "__main__":\n'
-        f"    _way = {call}\n"
-        f"    colabdev_cell(_way, PUBLIC_KEYS, NAME, WORKSPACE_ROOT, KEEP_OPEN)\n"
-    )
+    start = ""
+    if release_when_idle:
+        head += f'{_IDLE} = {release_when_idle}  # @param {{type:"number"}}\n'
+        thread = f"threading.Thread(target=_release_when_idle, args=[{_IDLE}], daemon=True)"
+        start = f'if sys.argv[1:] == ["keep"]:\n    {thread}.start()\n'
+    listed = ",\n    ".join(map(_literal, keys))
+    call = f"colabdev_cell([{', '.join(fields)}], PUBLIC_KEYS, NAME, WORKSPACE_ROOT, KEEP_OPEN)"
+    start += call if len(call) <= _WIDE else call.replace("], ", "],\n              ")
+    return f"{head}PUBLIC_KEYS = [{listed}]\n\n{_joined(pieces, lang)}\n{start}\n"
 
 
 def read_public_key(path: Path) -> str:
@@ -169,7 +167,7 @@ def _joined(pieces: Iterable[str], lang: str) -> str:
     imports: dict[str, set[str]] = {}  # names by module; a module itself has none
     bodies = []
     for piece in pieces:
-        text = in_language(texts.payload(f"cell/{piece}"), lang)
+        text = _untyped(in_language(texts.payload(f"cell/{piece}"), lang))
         lines = text.splitlines()
         first, *rest = ast.parse(text).body  # the docstring of the module, which stays behind
         last = first.end_lineno or 0
@@ -177,11 +175,12 @@ def _joined(pieces: Iterable[str], lang: str) -> str:
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 break
             last = node.end_lineno or 0
-            if not (isinstance(node, ast.ImportFrom) and str(node.module).startswith("colabdev")):
+            if not (isinstance(node, ast.ImportFrom) and str(node.module).startswith(_LEFT_OUT)):
                 module = str(node.module) if isinstance(node, ast.ImportFrom) else ""
                 imports.setdefault(module, set()).update(alias.name for alias in node.names)
-        # One blank line between definitions, as inside a class: the cell is read in one go.
+        # One blank line between definitions and none inside: the cell is read in one go.
         body = re.sub(r"\n{3,}", "\n\n", "\n".join(lines[last:]).strip("\n"))
+        body = re.sub(r"\n\n(?= )", "\n", body)
         body = re.sub(r"  # (noqa|type: ignore).*", "", body)  # meant for our own tools
         bodies.append(f"{body}\n")
     names = sorted(imports.pop("", set()))
@@ -189,6 +188,28 @@ def _joined(pieces: Iterable[str], lang: str) -> str:
     heads = [f"import {line.strip(', ')}" for line in plain]
     heads += [f"from {each} import {', '.join(sorted(what))}" for each, what in imports.items()]
     return "\n".join([*heads, "", *bodies])
+
+
+def _untyped(source: str) -> str:
+    """Return the program *source* without its annotations, which only a type checker reads."""
+    lines = source.encode().split(b"\n")
+    cuts = []  # row, first and last column
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.arg) and node.annotation:
+            name = node.col_offset + len(node.arg)
+            cuts.append((node.lineno - 1, name, node.annotation.end_col_offset or 0))
+        elif isinstance(node, ast.AnnAssign):
+            name = node.target.end_col_offset or 0
+            cuts.append((node.lineno - 1, name, node.annotation.end_col_offset or 0))
+        elif isinstance(node, ast.FunctionDef) and node.returns:
+            arrow = node.returns.col_offset - len(" -> ")
+            cuts.append((node.returns.lineno - 1, arrow, node.returns.end_col_offset or 0))
+    for row, start, end in sorted(cuts, reverse=True):
+        before, after = lines[row][:start], lines[row][end:]
+        default = before.lstrip().startswith(b"def ") and after.startswith(b" = ")
+        lines[row] = before + (b"=" + after[3:] if default else after)
+    text = b"\n".join(lines).decode()
+    return re.sub(r"^\w+ = dict\[.*\n", "", text, flags=re.MULTILINE)  # names of types
 
 
 def render_notebook(cell_text: str, lang: str = "en") -> str:
@@ -226,8 +247,8 @@ def template_notebook() -> str:
     """Return the notebook that knows no laptop yet: its form asks for the public key."""
     cell = render_cell(_NO_KEY)
     for old, new in (
-        (f'PUBLIC_KEYS = [\n    "{_NO_KEY}",\n]\n', texts.template("notebook_key.py")),
-        ("    _way = ", texts.template("notebook_check.txt") + "    _way = "),
+        (f'PUBLIC_KEYS = ["{_NO_KEY}"]\n', texts.template("notebook_key.py")),
+        ("\ncolabdev_cell([", "\n" + texts.template("notebook_check.txt") + "colabdev_cell(["),
     ):
         assert cell.count(old) == 1, old
         cell = cell.replace(old, new)

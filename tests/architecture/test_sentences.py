@@ -28,10 +28,8 @@ ALLOWED = {
     "commands/cell.py": (
         "ngrok: TCP",
         "Cloudflare: a",
-        "# Keep",
-        "\n# Keep",
-        "Relay(",
-        "s: ",
+        "threading.",
+        "if sys.",
     ),  # cell
     "commands/demo.py": ("first steps",),  # a folder's name
     "commands/init.py": ("\n[tool.colabdev]", "# What colabdev"),  # files a user keeps

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tokenize
 from pathlib import Path
+from typing import Any  # the choices of a cell
 
 import nbformat
 import pytest
@@ -23,6 +24,7 @@ from colabdev.commands.cell import (
 )
 from colabdev.commands.cell_words import catalogue, sentences
 from colabdev.errors import ConfigError, InputError
+from colabdev.language import LANGUAGES
 from colabdev.remote.destination import Relay
 from colabdev.remote.sshkey import ensure_key
 
@@ -239,6 +241,29 @@ def test_a_notebook_that_cannot_be_written_is_told(folder: Path) -> None:
         write_notebook(folder / "none" / "colab.ipynb", render_cell(KEY))
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("tunnel", TUNNELS)
+def test_each_tunnels_cell_can_be_read_in_five_minutes(tunnel: str, lang: str) -> None:
+    """It has fewer than 400 lines in all, with all that one may choose but the end of an idle VM.
+
+    What gives an idle VM back is a piece of its own, which only a cell has that was asked for it.
+    """
+    place = Relay("me", "relay.example.org", 22, KEY.removesuffix(" colabdev"))
+    choices: dict[str, Any] = {
+        "tunnel": tunnel,
+        "lang": lang,
+        "more_keys": [KEY.replace("colabdev", name) for name in ("second", "third")],
+        "keep_open": True,
+        "address": "1.tcp.eu.ngrok.io:20001" if tunnel == "ngrok" else "",
+        "relay": place if tunnel == "relay" else None,
+    }
+    plain = render_cell(KEY, **choices)
+    assert len(plain.splitlines()) < 400
+    if tunnel != "none":
+        idle = render_cell(KEY, **choices, release_when_idle=30)
+        assert len(idle.splitlines()) - len(plain.splitlines()) < 30
+
+
 @pytest.mark.parametrize("tunnel", TUNNELS)
 def test_each_tunnels_cell_is_plain_whole_and_always_the_same(tunnel: str) -> None:
     """Every name it uses it has: no line is wide, nothing is packed, no other tunnel is in it."""
@@ -252,9 +277,6 @@ def test_each_tunnels_cell_is_plain_whole_and_always_the_same(tunnel: str) -> No
     assert not re.search(r"\b(eval|exec)\(", cell)
     assert "from colabdev" not in cell
     assert "noqa" not in cell
-    # Under 400 lines of code; what explains it, and what sets it apart, is not counted.
-    assert code_lines(cell) < 400
-    assert len(cell.splitlines()) < 500
     words = ["--isolated", "--select", "F", "--no-cache", "-"]
     done = subprocess.run(
         [sys.executable, "-m", "ruff", "check", *words],
@@ -264,5 +286,5 @@ def test_each_tunnels_cell_is_plain_whole_and_always_the_same(tunnel: str) -> No
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    marks = {"ngrok": "class Ngrok", "cloudflared": "class Cloudflared", "relay": "class Relay"}
+    marks = {"ngrok": "pyngrok", "cloudflared": "colab_ssh", "relay": "permitlisten"}
     assert {name for name, mark in marks.items() if mark in cell} == {tunnel} - {"none"}

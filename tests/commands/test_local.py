@@ -45,7 +45,7 @@ def test_up_and_down(folder: Path) -> None:
     finally:
         assert down_local()
     assert not home.exists()
-    assert not linux._born(pid)
+    assert not linux._record(pid)[1]
     assert not down_local()
 
 
@@ -60,7 +60,7 @@ def test_taking_down_ends_jobs_and_forgets(folder: Path) -> None:
     assert core._wait_for(pid_file.exists, 10)
     pid = int(pid_file.read_text())
     take_down("local", Silent())
-    assert not linux._born(pid)
+    assert not linux._record(pid)[1]
     assert not (paths.local_runtimes_dir() / "local").exists()
     assert not Registry().all()
     assert not paths.user_ssh_config().exists()

@@ -155,7 +155,7 @@ def test_a_start_that_hangs_can_be_stopped(folder: Path) -> None:
         interrupt_a_hanging_start(page)
         assert "Stopped" in page.kernel.run("colabdev_stop()").shown
         (agent,) = stub_ngrok.agents(page.agent)
-        wait_until(lambda: not linux._born(agent["pid"]), "the agent's end")
+        wait_until(lambda: not linux._record(agent["pid"])[1], "the agent's end")
 
 
 def interrupt_a_hanging_start(page: Notebook) -> None:
@@ -177,7 +177,7 @@ def test_the_stop_ends_all_that_the_cell_started(folder: Path) -> None:
         assert all(map(psutil.pid_exists, pids))
         ran = page.kernel.run("colabdev_stop()")
         assert "Stopped" in ran.shown
-        assert not any(map(linux._born, pids))
+        assert not any(linux._record(pid)[1] for pid in pids)
 
 
 @pytest.mark.torch

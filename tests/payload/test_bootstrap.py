@@ -171,7 +171,7 @@ def test_a_killed_server_comes_back_at_the_same_address(folder: Path) -> None:
     with start_runtime(folder / "vm") as runtime:
         pid, _ = runtime.facts["sshd"]
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not linux._born(pid), "sshd ends")
+        wait_until(lambda: not linux._record(pid)[1], "sshd ends")
         assert connect_string(runtime.cell()) == runtime.connect_string
         assert runtime.facts["sshd"][0] != pid
         assert runtime.ssh("true").returncode == 0
@@ -271,7 +271,7 @@ def test_the_stop_ends_its_own_runtime_and_no_other(folder: Path) -> None:
         assert one.connect_string != two.connect_string
         pid, _ = one.facts["sshd"]
         assert "Stopped" in one.cell("stop")
-        assert not linux._born(pid)
+        assert not linux._record(pid)[1]
         assert two.ssh("true").returncode == 0
         assert "Nothing was running" in one.cell("stop")
 

@@ -2,9 +2,8 @@
 
 import contextlib
 import importlib.metadata
+import subprocess
 import sys
-
-from colabdev.payload.cell.core import CellError, _run
 
 
 def _install(name: str, known: str, *wanted: str) -> None:
@@ -13,6 +12,4 @@ def _install(name: str, known: str, *wanted: str) -> None:
         if importlib.metadata.version(name).startswith(known):
             return
     print(f"Installing {', '.join(wanted)}, and no other package.")
-    done = _run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", *wanted])
-    if done.returncode:
-        raise CellError(f"pip cannot install {wanted[0]}.", done.stderr.strip()[-300:])
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", *wanted], check=True)

@@ -1,17 +1,12 @@
 """The processes of Linux, as /proc tells of them (proc(5))."""
 
 import contextlib
+from typing import Any
 
 
-def _machine() -> str:
-    """Return what tells this boot of the machine from every other."""
-    with open("/proc/sys/kernel/random/boot_id") as stream:
-        return stream.read().strip()
-
-
-def _born(pid: int) -> str:
-    """Return the start time of the process *pid*, nothing when it is gone."""
+def _record(pid: int) -> list[Any]:
+    """Return what tells a process from every other: its number and its start time."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", errors="replace") as stream:
         fields = stream.read().rpartition(")")[2].split()  # from the third on
-        return "" if fields[0] == "Z" else fields[19]
-    return ""
+        return [pid, "" if fields[0] == "Z" else fields[19]]
+    return [pid, ""]  # it is gone
