@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import gc
+import io
 import os
 import sys
 
@@ -15,6 +16,11 @@ def main() -> None:
     are those that nobody waits for.
     """
     gc.set_threshold(50_000, 20, 50)  # loading modules makes objects that stay, not garbage
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _stand_in()
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # An old code page lacks letters; stderr shows those in this way from the start.
+        sys.stdout.reconfigure(errors="backslashreplace")
     from colabdev.cli.main import main as run
 
     code: object = 1
@@ -27,6 +33,20 @@ def main() -> None:
         sys.stderr.flush()
     atexit._run_exitfuncs()  # what libraries have to put away, as temporary folders
     os._exit(code if isinstance(code, int) else 0)
+
+
+def _stand_in() -> None:
+    """Put the null device where a standard stream is closed, as ``>&-`` leaves it.
+
+    Else the next file that is opened would have the stream's number, and get what is printed.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)  # what is started from here prints too
+    os.close(descriptor)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 - a number, for good
+            setattr(sys, name, stream)
 
 
 if __name__ == "__main__":

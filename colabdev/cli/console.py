@@ -191,7 +191,8 @@ class Console:
     def _emit(self, type_: str, **fields: object) -> None:
         import json
 
-        line = json.dumps({"v": SCHEMA, "type": type_, **fields}, ensure_ascii=False)
+        plain = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")  # it lacks letters
+        line = json.dumps({"v": SCHEMA, "type": type_, **fields}, ensure_ascii=plain)
         sys.stdout.write(clean_json(line) + "\n")
         sys.stdout.flush()
 

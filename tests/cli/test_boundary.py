@@ -1,6 +1,7 @@
 """How failures reach the user: one sentence, one next step, the right exit code."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from colabdev import paths
 from tests.support.cli import colabdev, json_lines
 
 
@@ -135,6 +137,48 @@ def test_a_reader_who_goes_away_ends_it_with_141(words: tuple[str, ...]) -> None
             timeout=120,
         )
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("config show", 0),
+        ("config show --json", 0),
+        ("run --on here -- sh -c 'echo out; echo err >&2'", 0),
+        ("down", 2),
+    ],
+)
+def test_a_stream_that_is_closed_is_as_one_that_leads_nowhere(
+    closed: str, words: str, code: int
+) -> None:
+    """The command does what it does, and no file of ours gets what is printed."""
+    program = shlex.join([sys.executable, "-m", "colabdev"])
+    done = subprocess.run(
+        ["sh", "-c", f"{program} {words} {closed}"], capture_output=True, check=False, timeout=120
+    )
+    told = done.stdout + done.stderr
+    assert done.returncode == code, told
+    assert b"Traceback" not in told
+    assert b"bug" not in told
+    assert not list(paths.home().glob("log/bug-*"))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp949", "utf-8"])
+def test_an_old_code_page_loses_no_line(encoding: str) -> None:
+    """Letters that it lacks are spelt out, and JSON says the same in every one."""
+    env = {**os.environ, "PYTHONIOENCODING": encoding, "LANGUAGE": "ko"}
+    for words, korean in (
+        (("--help",), "사용법"),
+        (("exercises", "list"), "연습 문제"),
+        (("exercises", "show", "tiny-autograd"), "연쇄법칙"),
+    ):
+        done = colabdev(*words, env=env)
+        assert (done.returncode, done.stderr) == (0, b"")
+        spelt = korean if encoding != "cp1252" else korean.encode("unicode_escape").decode()
+        assert spelt in done.stdout.decode(encoding)
+    done = colabdev("exercises", "list", "--json", env=env)
+    assert "텐서 만들기" in json_lines(done)[0]["data"][0]["title"]
 
 
 def test_every_command_has_help_with_an_example() -> None:
