@@ -1,5 +1,6 @@
 """``colabdev sync``, ``push`` and ``pull``: make the project and its copy on a runtime agree."""
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -166,13 +167,17 @@ def pull(
 def _sync(console: Console, project: "Path", alias: str | None, options: "Options") -> None:
     from colabdev.remote.reach import Dial
     from colabdev.remote.runtime import Registry
+    from colabdev.sync.ahead import asked_ahead
 
     runtime = Registry().get(alias)
-    with Dial(runtime) as dial:
+    with contextlib.ExitStack() as opened:
+        dial = opened.enter_context(Dial(runtime))
+        # Single paths are another question than that of all the project.
+        ahead = None if options.named else opened.enter_context(asked_ahead(project, runtime, dial))
         from colabdev.commands.sync import sync_project
         from colabdev.sync.report import plan_lines
 
-        report = sync_project(project, runtime, dial, console, options=options)
+        report = sync_project(project, runtime, dial, console, options=options, ahead=ahead)
     console.result(report, "\n".join((*plan_lines(report), report.summary())))
 
 

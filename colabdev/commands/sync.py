@@ -8,6 +8,7 @@ from colabdev.commands.reporter import Reporter
 from colabdev.errors import InputError, SyncConflict
 from colabdev.far_words import translated
 from colabdev.language import tr
+from colabdev.remote.asked import Asked
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
 from colabdev.settings import setting
@@ -30,10 +31,12 @@ def sync_project(
     options: Options | None = None,
     heard: Callable[[SyncReport], None] = lambda _report: None,
     along: Along | None = None,
+    ahead: Asked | None = None,
 ) -> SyncReport:
     """Make *project* and its copy on *runtime* agree; say what was left alone and why.
 
-    *heard* gets the report even if it is of a conflict; *along* is as in `colabdev.sync.engine`.
+    *heard* gets the report even if it is of a conflict; *along* and *ahead* are as in
+    `colabdev.sync.engine`.
 
     Raises:
         SyncConflict: files were changed on both sides; all else has been synced.
@@ -51,6 +54,7 @@ def sync_project(
             progress=step.advance,
             options=options,
             along=along,
+            ahead=ahead,
         )
     heard(report)
     _warn(report, reporter, options.limit)

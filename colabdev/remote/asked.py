@@ -28,6 +28,7 @@ class Asked:
         self._name = name
         self._kept = Kept(boot_id)
         self._conversation, self._process, self._program = self._start()
+        self._more = b""  # that was said without waiting
 
     @property
     def conversation(self) -> Conversation:
@@ -46,10 +47,17 @@ class Asked:
             self._process.close()
             self._kept.note(self._program, False)
             self._conversation, self._process, self._program = self._start()
+            self.write(self._more)
             said = self._conversation.greet()
         if KEEPS in said:
             self._kept.note(self._program, True)
         return self._conversation
+
+    def write(self, more: bytes) -> None:
+        """Say *more* before anything has been heard."""
+        self._more += more
+        with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
+            self._process.write(more)
 
     def close(self) -> None:
         """End the program, if it has not ended."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from colabdev import paths
 from colabdev.errors import ConnectionLost, HostKeyMismatch, HostUnreachable
+from colabdev.remote.link import place
 from colabdev.remote.link.client import LinkTransport
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport, run
@@ -33,6 +34,13 @@ def reach(runtime: Runtime) -> Transport:
     if not setting("link").value:
         return direct(runtime)
     return LinkTransport(runtime, direct, _followed)
+
+
+def stands(runtime: Runtime) -> bool:
+    """Tell whether a process on *runtime* starts at once, without a connection being made first."""
+    if runtime.destination is None:
+        return True
+    return bool(setting("link").value) and place.place(runtime.alias).socket.exists()
 
 
 def settled(runtime: Runtime) -> Runtime:

@@ -10,7 +10,9 @@ from colabdev.errors import InputError, SyncHalted
 from colabdev.language import mark, tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
+from colabdev.remote.asked import Asked
 from colabdev.remote.transport import Transport
+from colabdev.sync.ahead import remember
 from colabdev.sync.along import Along
 from colabdev.sync.archive import Archive, open_archive
 from colabdev.sync.blocks import Blocks
@@ -34,6 +36,7 @@ from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, shown, to_row
 _UNSETTLED_HERE = 2_000_000_000
 _UNSETTLED_THERE = 50_000_000
 _NO_LIMIT = 1 << 62
+_MANY = 5_000  # entries of which a digest takes some ms
 _SAMPLE = 32_000_000  # bytes that a dry run packs to know what the rest will take
 _QUESTION = 15_000  # bytes: the far program, its request and the answer, when all is the same
 
@@ -49,6 +52,7 @@ def sync(
     wait: float = 30.0,
     now: Callable[[], int] = time.time_ns,
     along: Along | None = None,
+    ahead: Asked | None = None,
 ) -> SyncReport:
     """Make *project* and the folder *remote_root* of the machine *peer* agree.
 
@@ -56,7 +60,8 @@ def sync(
     hears bytes done and in all, *wait* is in seconds (for another sync of the same project),
     *now* in nanoseconds since 1970. A *transport* that is still being opened may be given as what
     waits for it: the project is looked at first, and what is to be sent is begun. *along* is asked
-    for with the first question, where that may be all there is to this sync.
+    for with the first question, where that may be all there is to this sync. What was asked *ahead*
+    is as in `colabdev.sync.ahead`.
 
     Raises:
         InputError: *project* is no folder to sync.
@@ -68,12 +73,14 @@ def sync(
     with open_archive(root, peer, remote_root, wait=wait) as archive:
         sync_ = _Sync(root, archive, options or Options(), progress, now)
         push = sync_.guess()
-        far = RemoteReplica(transport, remote_root, archive.listing, boot_id=peer)
+        known = archive.listing
+        far = RemoteReplica(transport, remote_root, known, boot_id=peer, ahead=ahead)
         with far as there:
             sync_.look(there, push, along)
             sync_.decide(there)
             if not sync_.is_dry:
                 sync_.carry_out(there)
+                remember(root, peer, sync_.next_question(there))
         return sync_.report()
 
 
@@ -261,6 +268,14 @@ class _Sync:
                 pair = became and sent.entry and (self._here_seen(sent.entry), became)
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
         archive.save()
+
+    def next_question(self, there: RemoteReplica) -> bytes:
+        """Return what the next sync will ask, none where nobody knows or it takes long to tell."""
+        is_known = there.same and not self._sent
+        listing = self._archive.listing
+        if self._options.named or (not is_known and len(listing) > _MANY):
+            return b""
+        return there.next_question(self._rules, None if is_known else listing)
 
     def _meter(self) -> Meter:
         changes = (*self._plan.fetch, *self._plan.send)

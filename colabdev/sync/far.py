@@ -37,9 +37,9 @@ class RemoteReplica:
     """The tree at *root* (absolute) on the machine that *transport* reaches, or will have reached.
 
     What it held when it was last seen, *known*, is not listed again if it is still the same.
-    *boot_id* is as in `Asked`. Whatever comes from there is checked before it is believed; a
-    foreign or broken far side ends in a ProtocolError, one that says what went wrong in a
-    RemoteFailure.
+    *boot_id* is as in `Asked`. What was asked *ahead* counts if it is what there is to ask.
+    Whatever comes from there is checked before it is believed; a foreign or broken far side ends in
+    a ProtocolError, one that says what went wrong in a RemoteFailure.
     """
 
     def __init__(
@@ -49,12 +49,15 @@ class RemoteReplica:
         known: Mapping[str, Entry] | None = None,
         *,
         boot_id: str = "",
+        ahead: Asked | None = None,
     ) -> None:
+        self._ahead = ahead
         self._transport = transport
         self._root = root
         self._known = known or {}
         self._boot_id = boot_id
         self._asked: Asked | None = None
+        self._digest = ""  # of what is known, if that was asked for
         self._packer = wire.Packer()
         self.took: list[Outcome | AsSent] | None = None
         self.same = False  # it is, whole, as it was known
@@ -77,10 +80,9 @@ class RemoteReplica:
         of *push* is.
         """
         pushed = self._packer.pieces(push) if push is not None else None
-        known = ""
         if self._known or pushed is not None:
-            rows = (to_row(path, self._known[path]) for path in sorted(self._known))
-            known = wire.digest_of_rows(rows)
+            self._digest = _digest_of(self._known)
+        known = self._digest
         most = _BEFORE_MUCH if size > _MUCH else MAX_PUSH
         rest = self._ask(rules, known, pushed, most, verdict)
         is_all = rest is None
@@ -101,13 +103,33 @@ class RemoteReplica:
             strong = end.get("strong") is True and wire.is_strong()
             snapshot = Snapshot(entries, tuple(problems), int(end["now"]))
             self.same = same and not problems
-        if pushed is not None and same and not problems:
+        if pushed is not None and self.same:
             self.took = list(self._send(rest or (), is_ended=is_all))
-        else:
-            self._packer = wire.Packer(strong)  # what the other one has under way is let go by
-            if not is_all:
-                self._conversation.send(b".", b"")
+            return snapshot
+        self._packer = wire.Packer(strong)  # what the other one has under way is let go by
+        is_waiting = self._asked is self._ahead and not self.same if pushed is None else not is_all
+        if is_waiting:
+            self._conversation.send(b".", b"")
         return snapshot
+
+    def question(
+        self, rules: wire.Rules, known: str = "", *, push: bool = True, verdict: str = ""
+    ) -> bytes:
+        """Return the question whether the tree is the *known* one, and which it is if not."""
+        request = {
+            "root": self._root,
+            "rules": rules.levels,
+            "known": known,
+            "push": push,
+            "strong": wire.is_strong(),
+            "brief": True,
+            "verdict": verdict,
+        }
+        return pack(b"q", wire.pack_json(request))
+
+    def next_question(self, rules: wire.Rules, listing: Mapping[str, Entry] | None) -> bytes:
+        """Return what the next sync asks if the tree holds *listing*, None for what was known."""
+        return self.question(rules, self._digest if listing is None else _digest_of(listing))
 
     def _ask(
         self,
@@ -121,25 +143,21 @@ class RemoteReplica:
 
         Return what is left of what is *pushed*, None if all of it went along.
         """
-        request = {
-            "root": self._root,
-            "rules": rules.levels,
-            "known": known,
-            "push": pushed is not None,
-            "strong": wire.is_strong(),
-            "brief": True,
-            "verdict": verdict,
-        }
-        whole = pack(b"q", wire.pack_json(request))
+        along = b""
         rest: Iterator[Frame] | None = None
         if pushed is not None:
             for piece in pushed:
-                if len(whole) + len(piece[1]) > most:
+                if len(along) + len(piece[1]) > most:
                     rest = itertools.chain((piece,), pushed)
                     break
-                whole += pack(*piece)
+                along += pack(*piece)
             else:
-                whole += pack(b".", b"")
+                along += pack(b".", b"")
+        if self._ahead and self._ahead.question == self.question(rules, known, verdict=verdict):
+            self._asked = self._ahead
+            self._asked.write(along)
+            return rest
+        whole = self.question(rules, known, push=pushed is not None, verdict=verdict) + along
         # A connection that is still being opened is waited for here, when all is ready.
         transport = self._transport() if callable(self._transport) else self._transport
         self._asked = Asked(transport, "replica", whole, boot_id=self._boot_id)
@@ -344,6 +362,10 @@ def _as_sent(later: Any) -> AsSent:
     if type(later) is not int or abs(later) > _LONGEST:
         raise ValueError(tr("an outcome is of the wrong form"))
     return AsSent(later)
+
+
+def _digest_of(entries: Mapping[str, Entry]) -> str:
+    return wire.digest_of_rows(to_row(path, entries[path]) for path in sorted(entries))
 
 
 def _is_digest(value: object) -> bool:
