@@ -1,7 +1,6 @@
 """Digests of files, remembered beside the tree, so that a file that stays is read once."""
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
@@ -10,8 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any  # JSON is anything until it has been checked
 
 from colabdev.payload.folders import STATE, Folder
-from colabdev.payload.frames import CHUNK, MAX_JSON
-from colabdev.payload.tree import READ, Row, make_row
+from colabdev.payload.frames import MAX_JSON
+from colabdev.payload.reading import Known, Reading
+from colabdev.payload.tree import Row, make_row, open_file
 
 MEMORY = "digests.json"
 _REMEMBERED = 200_000  # files; the ones not asked for longest are forgotten
@@ -22,9 +22,14 @@ class Digests:
     """The digests of files in the tree at *root*, by what the files looked like when read.
 
     What is remembered only saves reading: without it, or where it makes no sense, files are read.
+    What was *learned* of large files that were read, if it *learns*, saves who sends them reading.
     """
 
-    def __init__(self, root: str, now: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, root: str, now: Callable[[], int] = time.time_ns, *, learns: bool = False
+    ) -> None:
+        self.learned: dict[str, Known] = {}
+        self._learns = learns
         self._root = root
         self._now = now
         self._seen: dict[str, list[Any]] | None = None  # read when it is needed
@@ -68,23 +73,24 @@ class Digests:
                 self._seen[path] = self._seen.pop(path)
                 return str(known[4])
             settled = self._now() - _SETTLED
-            opened = os.open(place, READ)
-            try:
-                status = os.fstat(opened)
-                digest = hashlib.sha256()
-                while make_row(path, status) == row and (chunk := os.read(opened, CHUNK)):
-                    digest.update(chunk)
-                if make_row(path, status) != row or make_row(path, os.fstat(opened)) != row:
+            with open_file(self._root, path) as stream:
+                status = os.fstat(stream.fileno())
+                if make_row(path, status) != row:
                     return None
-            finally:
-                os.close(opened)
+                reading = Reading(stream, row, marked=self._learns)
+                for _ in reading.blocks():
+                    pass
+                if not reading.is_whole:
+                    return None
         except OSError:
             return None
+        if reading.marks:
+            self.learned[path] = Known(row, reading.digest, reading.marks)
         self._seen.pop(path, None)
         if max(row[3], row[4]) < settled:
-            self._seen[path] = [*_looks(status), digest.hexdigest()]
+            self._seen[path] = [*_looks(status), reading.digest]
             self._is_new = True
-        return digest.hexdigest()
+        return reading.digest
 
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)

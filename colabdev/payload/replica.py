@@ -76,18 +76,14 @@ from colabdev.payload.frames import (
     strong_filters,
     unpack_json,
 )
+from colabdev.payload.reading import BLOCK, LARGE, MARK, Known, mark, marks_of
 from colabdev.payload.sending import (
-    BLOCK,
-    LARGE,
-    MARK,
     SPAN,
     TRIES,
     Sending,
     Wanted,
     batch_frame,
     batched,
-    mark,
-    marks_of,
     span_of,
 )
 from colabdev.payload.stage import Stage
@@ -130,6 +126,7 @@ __all__ = [
     "Failure",
     "Folder",
     "Frame",
+    "Known",
     "Packer",
     "Row",
     "Rules",

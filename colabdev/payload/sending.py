@@ -5,15 +5,13 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO  # JSON is anything until it has been checked
+from typing import Any  # JSON is anything until it has been checked
 
 from colabdev.payload.frames import CHUNK, FIRST, NAMED, Frame, load_json
+from colabdev.payload.reading import BLOCK, Known, Reading
 from colabdev.payload.tree import READ, Row, check_row, make_row, open_file
 
 TRIES = 3
-BLOCK = 64 * 1024  # what is compared, and sent again, as a whole
-MARK = 16  # bytes by which a block is known
-LARGE = 1024 * 1024  # files from this size on are worth it
 SPAN = struct.Struct(">QQ")
 
 
@@ -25,10 +23,11 @@ class Wanted:
     """A file that is to go out, of at most *most* bytes, in the place of what is *expected*.
 
     *bit*, if given, goes in the place of its own executable bit. *base* holds the marks of the
-    blocks of what is *expected*: those that are still the same there are named, not sent.
+    blocks of what is *expected*: those that are still the same there are named, not sent. Of a
+    file that was read before, what is *known* need not be read again.
     """
 
-    __slots__ = ("base", "bit", "expected", "most", "path")
+    __slots__ = ("base", "bit", "expected", "known", "most", "path")
 
     def __init__(
         self,
@@ -37,12 +36,14 @@ class Wanted:
         expected: Row | None = None,
         bit: bool | None = None,
         base: bytes = b"",
+        known: Known | None = None,
     ) -> None:
         self.path = path
         self.most = most
         self.expected = expected
         self.bit = bit
         self.base = base
+        self.known = known
 
     def announced(self, row: Row) -> Row:
         """Return *row* as it travels; the laptop's own change time means nothing elsewhere."""
@@ -128,33 +129,31 @@ class Sending:
                 _check(before, one.most)
                 row = one.announced(before)
                 yield b"p", json.dumps([row, one.expected, bool(one.base)]).encode("ascii")
-                digest = hashlib.sha256()
-                marks = bytearray()
-                known = 0  # bytes that are the same there, before *at*
-                at = 0
-                for block in _blocks(stream, before[2]):
-                    digest.update(block)
-                    found = mark(block) if one.base or before[2] >= LARGE else b""
-                    same = one.base and one.base[len(marks) : len(marks) + MARK] == found
-                    marks += found
-                    if known and (not same or known >= NAMED):
-                        yield b"k", SPAN.pack(at - known, known)
-                        known = 0
-                    if same:
-                        known += len(block)
-                    else:
-                        for start in range(0, len(block), self._most):
-                            yield b"c", block[start : start + self._most]
-                        self._most = min(2 * self._most, CHUNK)
-                    at += len(block)
-                if known:
-                    yield b"k", SPAN.pack(at - known, known)
-                whole = at == before[2] and make_row(one.path, os.fstat(stream.fileno())) == before
-                yield b"f", digest.digest() if whole else b""
-            if whole:
-                self._sent(before, digest.hexdigest(), bytes(marks))
+                reading = Reading(stream, before, one.base, one.known)
+                yield from self._changed(reading)
+                yield b"f", bytes.fromhex(reading.digest) if reading.is_whole else b""
+            if reading.is_whole:
+                self._sent(before, reading.digest, reading.marks)
                 return
+            one.known = None  # nor is it what was known any more
         raise Unreadable("it kept changing while it was read")
+
+    def _changed(self, reading: Reading) -> Iterator[Frame]:
+        known = 0  # bytes that are the same there, before *at*
+        at = 0
+        for length, block in reading.blocks():
+            if known and (block or known >= NAMED):
+                yield b"k", SPAN.pack(at - known, known)
+                known = 0
+            if not block:
+                known += length
+            for start in range(0, len(block), self._most):
+                yield b"c", block[start : start + self._most]
+            if block:
+                self._most = min(2 * self._most, CHUNK)
+            at += length
+        if known:
+            yield b"k", SPAN.pack(at - known, known)
 
 
 def batch_frame(rows: list[list[Row | None]], contents: list[bytes]) -> Frame:
@@ -198,30 +197,3 @@ def span_of(body: bytes) -> tuple[int, int]:
     except struct.error as error:
         raise ValueError(str(error)) from error
     return start, size
-
-
-def mark(block: bytes) -> bytes:
-    """Return what tells *block* from others; where it errs, the digest of the file does not."""
-    return hashlib.sha256(block).digest()[:MARK]
-
-
-def marks_of(root: str, row: Row) -> bytes:
-    """Return the marks of the blocks of a file, none when it is no longer what *row* says."""
-    try:
-        with open_file(root, row[0]) as stream:
-            before = make_row(row[0], os.fstat(stream.fileno()))
-            marks = b"".join(map(mark, _blocks(stream, row[2]))) if before == row else b""
-            return marks if make_row(row[0], os.fstat(stream.fileno())) == row else b""
-    except OSError:
-        return b""
-
-
-def _blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield the first *size* bytes of a raw *stream* in blocks; only the last may be shorter."""
-    while size > 0 and (block := stream.read(min(BLOCK, size))):
-        while len(block) < min(BLOCK, size) and (
-            more := stream.read(min(BLOCK, size) - len(block))
-        ):
-            block += more
-        size -= len(block)
-        yield block

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO  # JSON is anything until it has been checked
 
 from colabdev.payload.folders import (
@@ -16,6 +16,7 @@ from colabdev.payload.folders import (
     sweep_stages,
 )
 from colabdev.payload.frames import CHUNK, damaged, load_json
+from colabdev.payload.reading import beside
 from colabdev.payload.sending import batched, span_of
 from colabdev.payload.tree import Row, check_row, leads_out, make_row, why_unsafe
 
@@ -255,7 +256,7 @@ class Stage:
             stream.seek(start + size)
             return
         self._base.seek(start)
-        with _beside(coming.digest) as update:
+        with beside(coming.digest) as update:
             while size and (chunk := self._base.read(min(4 * CHUNK, size))):
                 update(chunk)
                 stream.write(chunk)
@@ -407,27 +408,6 @@ class Stage:
 
 _CHANGED = "it was changed during the sync"
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
-
-
-@contextlib.contextmanager
-def _beside(digest: Any) -> Iterator[Callable[[bytes], None]]:
-    """Lend what updates *digest* in a thread of its own; all of it has been done in the end."""
-    import queue
-    import threading  # both for large files alone
-
-    chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-
-    def work() -> None:
-        while chunk := chunks.get():
-            digest.update(chunk)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield chunks.put
-    finally:
-        chunks.put(b"")
-        thread.join()
 
 
 def _all_below(new: _New, state: str, reason: str) -> Iterator[list[Any]]:

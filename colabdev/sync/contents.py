@@ -60,7 +60,7 @@ class LocalContents:
     """The contents of *changes* as they stand in the tree at *root* on this machine.
 
     *bases* are the marks of the blocks of what stands in their place on the other side, *known*
-    the entries of the tree as it was listed.
+    the entries of the tree as it was listed, *learned* what its large files were found to hold.
     """
 
     def __init__(
@@ -71,8 +71,10 @@ class LocalContents:
         meter: Meter,
         bases: Mapping[str, bytes] | None = None,
         known: Mapping[str, Entry] | None = None,
+        learned: Mapping[str, wire.Known] | None = None,
     ) -> None:
         self._known = known or {}
+        self._learned = learned or {}
         self._bases = bases or {}
         self.marks: dict[str, bytes] = {}
         self.sent: dict[str, Sent] = {}
@@ -106,6 +108,7 @@ class LocalContents:
             to_row(change.path, change.expected) if change.expected else None,
             self._bit,
             self._bases.get(change.path, b""),
+            self._learned.get(change.path),
         )
 
     def _was_sent(self, row: wire.Row, digest: str, marks: bytes) -> None:

@@ -92,6 +92,7 @@ class LocalReplica:
         self._known = known or {}
         self._by_path = by_path
         self._entries: Mapping[str, Entry] = {}
+        self._learned: dict[str, wire.Known] = {}
 
     def snapshot(self, rules: wire.Rules) -> Snapshot:
         problems: list[list[str]] = []
@@ -112,9 +113,10 @@ class LocalReplica:
         return entries
 
     def digests(self, paths: Sequence[str]) -> Mapping[str, str]:
-        digests = wire.Digests(self._root)
+        digests = wire.Digests(self._root, learns=True)
         found = digests.of(to_row(path, self._entries[path]) for path in paths)
         digests.save()
+        self._learned |= digests.learned
         return found
 
     def contents(
@@ -124,7 +126,8 @@ class LocalReplica:
         meter: Meter,
         bases: Mapping[str, bytes] | None = None,
     ) -> Contents:
-        return LocalContents(Path(self._root), changes, most, meter, bases, self._entries)
+        root = Path(self._root)
+        return LocalContents(root, changes, most, meter, bases, self._entries, self._learned)
 
     def apply(self, frames: Iterable[Frame]) -> list[Outcome]:
         with _local_failures(self._root):

@@ -1,14 +1,16 @@
 """Large files: only the blocks that changed travel, whichever way, and no half is ever placed."""
 
+import hashlib
 import os
 import random
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from colabdev.payload.replica import BLOCK, MARK, mark
+from colabdev.payload.replica import BLOCK, MARK, Known, Row, Sending, Wanted, make_row, mark
 from colabdev.remote.local import LocalProcess, LocalTransport
 from colabdev.remote.program import Program
 from colabdev.remote.transport import Transport
@@ -144,6 +146,47 @@ def _just_now(file: Path) -> None:
     os.utime(file, ns=(later, later))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system counts what is read")
+def test_a_large_file_is_read_once(large: Path, far: Far) -> None:
+    """Whether a file of the same size is another one is not found out by a reading of its own."""
+    edit(large / "big", "middle")
+    before = _bytes_read()
+    carried(large, far)
+    assert _bytes_read() - before < 1.3 * SIZE
+    assert read(large) == read(far.folder)
+
+
+def _bytes_read() -> int:
+    counts = Path("/proc/thread-self/io").read_text()  # without those of the far side
+    return int(counts.split()[1])
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_what_is_known_of_a_file_is_not_believed(is_right: bool, folder: Path) -> None:
+    """Blocks that differ are held to what was known of them, else the file is read anew."""
+    data, other = (random.Random(seed).randbytes(SIZE) for seed in (1, 2))
+    there = data[: 3 * BLOCK] + other[3 * BLOCK : 4 * BLOCK] + data[4 * BLOCK :]
+    (folder / "big").write_bytes(data)
+    row = make_row("big", (folder / "big").stat())
+    held = data if is_right else other
+    known = Known(row, hashlib.sha256(held).hexdigest(), _marks(held))
+    wanted = Wanted("big", SIZE, row, base=_marks(there), known=known)
+    sent: list[tuple[Row, str, bytes]] = []
+    sending = Sending(str(folder), lambda *what: sent.append(what), lambda *_: None)
+    frames = list(sending.frames([wanted]))
+    assert sent == [(row, hashlib.sha256(data).hexdigest(), _marks(data))]
+    assert [body for kind, body in frames if kind == b"f"][-1].hex() == sent[0][1]
+    assert [not body for kind, body in frames if kind == b"f"] == ([] if is_right else [True]) + [
+        False
+    ]
+    whole = b"".join(body for kind, body in frames if kind == b"c")
+    assert whole == data[3 * BLOCK : 4 * BLOCK]
+
+
+def _marks(data: bytes) -> bytes:
+    return b"".join(mark(data[at : at + BLOCK]) for at in range(0, len(data), BLOCK))
+
+
 def test_wrong_memory_of_blocks_is_found_out(large: Path, far: Far) -> None:
     """Marks that lie cost an attempt: the digest of the whole file decides what is placed."""
     (memory,) = (large / ".colabdev" / "sync" / "blocks").iterdir()
@@ -152,7 +195,7 @@ def test_wrong_memory_of_blocks_is_found_out(large: Path, far: Far) -> None:
     now = (large / "big").read_bytes()
     marks = memory.read_bytes()
     # Block 23 holds the edit; the memory claims that it is there already.
-    lies = b"".join(mark(now[at : at + BLOCK]) for at in range(0, SIZE, BLOCK))
+    lies = _marks(now)
     assert len(lies) == len(marks)
     assert len(marks) == MARK * (SIZE // BLOCK + 1)
     memory.write_bytes(lies)
