@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from colabdev.sync.options import Options
+    from colabdev.sync.report import SyncReport
 
 _MODES = ("two-way-safe", "push", "pull", "mirror")
 _dry_run_option = click.option(
@@ -61,6 +62,7 @@ def sync(
     from dataclasses import replace
     from pathlib import Path
 
+    from colabdev.errors import SyncHalted
     from colabdev.language import tr
     from colabdev.settings import setting
     from colabdev.sync.options import Mode, Options
@@ -69,8 +71,14 @@ def sync(
     options = Options(Mode(mode), limit=limit, large=large, dry_run=dry_run, sure=yes)
     root = Path(project).resolve()
     if options.mode is Mode.MIRROR and not (yes or dry_run or console.as_json) and _can_ask():
-        _sync(console, root, alias, replace(options, dry_run=True))
-        click.confirm(tr("Make the runtime's copy so?"), abort=True, err=True)
+        planned = _sync(console, root, alias, replace(options, dry_run=True)).planned
+        if not (planned or watch):
+            return
+        if planned and not click.confirm(tr("Make the runtime's copy so?"), err=True):
+            raise SyncHalted(
+                tr("Nothing was changed: the runtime's copy stays as it is."),
+                tr("To send what is new here and delete nothing: colabdev sync --mode push"),
+            )
         options = replace(options, sure=True)
     if watch and dry_run:
         raise click.UsageError(tr("--watch and --dry-run do not go together."))
@@ -164,7 +172,7 @@ def pull(
     _sync(console, project_root(Path.cwd().resolve()), alias, options)
 
 
-def _sync(console: Console, project: "Path", alias: str | None, options: "Options") -> None:
+def _sync(console: Console, project: "Path", alias: str | None, options: "Options") -> "SyncReport":
     from colabdev.remote.reach import Dial
     from colabdev.remote.runtime import Registry
     from colabdev.sync.ahead import asked_ahead
@@ -179,6 +187,7 @@ def _sync(console: Console, project: "Path", alias: str | None, options: "Option
 
         report = sync_project(project, runtime, dial, console, options=options, ahead=ahead)
     console.result(report, "\n".join((*plan_lines(report), report.summary())))
+    return report
 
 
 def _watch(console: Console, project: "Path", alias: str | None, options: "Options") -> None:

@@ -22,10 +22,9 @@ from colabdev.sync.ignore import IGNORE_FILES
 from colabdev.sync.incoming import Disk
 from colabdev.sync.reconcile import Agreed
 from colabdev.sync.report import size_text
-from colabdev.sync.snapshot import Entry, Kind, parse_row
+from colabdev.sync.snapshot import Entry, Kind, parse_row, settled_there
 
 _FOLDER_ROW = ("d", 0, 0, 0, False, "")
-_UNSETTLED = 50_000_000  # ns within which a runtime's clock for files may give two the same time
 
 
 class NotBrought(Exception):
@@ -114,8 +113,7 @@ class Bringer:
         there = Entry(
             Kind.FILE, version.size, version.mtime_ns, version.ctime_ns, version.executable
         )
-        if max(version.mtime_ns, version.ctime_ns) > version.now - _UNSETTLED:
-            there = _unsettled(there)
+        there = settled_there(there, version.now)
         # Written just now: another write could bear the same times.
         mine = _unsettled(parse_row(outcomes[-1][2])[1])  # the file came last
         self._agreed[artifact.path] = Agreed(mine, there, digest)

@@ -29,12 +29,19 @@ from colabdev.sync.replica import LocalReplica, Replica
 from colabdev.sync.report import Planned, SyncReport
 from colabdev.sync.safety import check_deletions, check_not_emptied, checked_project
 from colabdev.sync.settings import project_settings
-from colabdev.sync.snapshot import Entry, Kind, Left, Snapshot, shown, to_row
+from colabdev.sync.snapshot import (
+    UNSETTLED,
+    Entry,
+    Kind,
+    Left,
+    Snapshot,
+    settled,
+    settled_as_placed,
+    settled_there,
+    shown,
+    to_row,
+)
 
-# Within this time of a write another one may bear the same times: a laptop's disk may be FAT,
-# which counts in two seconds; a runtime is Linux, whose clock for files ticks every few ms.
-_UNSETTLED_HERE = 2_000_000_000
-_UNSETTLED_THERE = 50_000_000
 _NO_LIMIT = 1 << 62
 _MANY = 5_000  # entries of which a digest takes some ms
 _SAMPLE = 32_000_000  # bytes that a dry run packs to know what the rest will take
@@ -254,7 +261,7 @@ class _Sync:
             for path, sent, became in self._fetched.done():
                 if became:
                     self._blocks.learn(to_row(path, became), sent.digest)
-                pair = became and sent.entry and (became, self._there_seen(sent.entry))
+                pair = became and sent.entry and self._here_placed(became, sent.entry)
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
             archive.save()
         if plan.send and not self._sent:
@@ -265,7 +272,7 @@ class _Sync:
             self._remember_blocks(self._sent)
             for path, sent, became in self._sent.done():
                 archive.see(path, became)
-                pair = became and sent.entry and (self._here_seen(sent.entry), became)
+                pair = became and sent.entry and self._there_placed(sent.entry, became)
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
         archive.save()
 
@@ -349,10 +356,16 @@ class _Sync:
         return _QUESTION + round(packed * max(1.0, meter.total / max(1, meter.done)))
 
     def _here_seen(self, entry: Entry) -> Entry:
-        return _settled(entry, self._started - _UNSETTLED_HERE)
+        return settled(entry, self._started - UNSETTLED)
 
     def _there_seen(self, entry: Entry) -> Entry:
-        return _settled(entry, self._remote.now - _UNSETTLED_THERE)
+        return settled_there(entry, self._remote.now)
+
+    def _here_placed(self, mine: Entry, theirs: Entry) -> tuple[Entry, Entry]:
+        return settled_as_placed(mine, self._started), self._there_seen(theirs)
+
+    def _there_placed(self, mine: Entry, theirs: Entry) -> tuple[Entry, Entry]:
+        return self._here_seen(mine), settled_as_placed(theirs, self._remote.now)
 
     def report(self) -> SyncReport:
         """Return what was done and what was left alone."""
@@ -416,12 +429,6 @@ def _planned(plan: Plan) -> Iterator[Planned]:
 
 def _size(change: Change) -> int:
     return change.entry.size if change.entry else 0
-
-
-def _settled(entry: Entry, since: int) -> Entry:
-    """Return *entry*, or one that never equals it when a later write could bear the same times."""
-    latest = max(entry.mtime_ns, entry.ctime_ns)
-    return entry._replace(ctime_ns=-1) if entry.kind is Kind.FILE and latest > since else entry
 
 
 def _code_digest(current: Mapping[str, Agreed]) -> str:

@@ -38,6 +38,38 @@ _KINDS = {kind.value: kind for kind in Kind}
 _LETTERS = {kind: kind.value for kind in Kind}
 
 
+# Within this time of a write another one may bear the same times, in nanoseconds: a laptop's disk
+# may be FAT, which counts in two seconds. A runtime is Linux, whose clock for files ticks every few
+# ms; but some of its disks keep no more than whole seconds.
+UNSETTLED = 2_000_000_000
+_UNSETTLED_THERE = 50_000_000
+_FINE = 10_000_000
+
+
+def settled(entry: Entry, since: int) -> Entry:
+    """Return *entry*, or one that never equals it when a later write could bear the same times."""
+    latest = max(entry.mtime_ns, entry.ctime_ns)
+    return entry._replace(ctime_ns=-1) if entry.kind is Kind.FILE and latest > since else entry
+
+
+def settled_there(entry: Entry, now: int) -> Entry:
+    """Return the same of what a runtime held when its clock said *now*."""
+    return settled(entry, now - (UNSETTLED if _is_coarse(entry) else _UNSETTLED_THERE))
+
+
+def settled_as_placed(entry: Entry, now: int) -> Entry:
+    """Return the same of what a sync has just put somewhere with the time it had elsewhere.
+
+    A write from now on gives it the present time: only a coarse one could be its own.
+    """
+    is_recent = _is_coarse(entry) and entry.mtime_ns > now - UNSETTLED
+    return settled(entry, -1) if is_recent else entry
+
+
+def _is_coarse(entry: Entry) -> bool:
+    return entry.ctime_ns % _FINE == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Left:
     """A path that was left alone, and why."""
