@@ -98,7 +98,8 @@ class Stage:
     def close(self) -> None:
         """Remove the stage with whatever is left in it."""
         if self._open:
-            self._open.stream.close()
+            with contextlib.suppress(OSError):  # a full disk does not take the last of it either
+                self._open.stream.close()
         self._leave_base()
         self._leave()
         self._opened.close()

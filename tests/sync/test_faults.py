@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,11 +15,12 @@ import psutil
 import pytest
 
 from colabdev import paths
-from colabdev.errors import ConnectionLost, RemoteError
+from colabdev.errors import ConfigError, ConnectionLost, RemoteError, SyncHalted
 from colabdev.remote.destination import parse_connect_string
 from colabdev.remote.ssh import SSHTransport
 from colabdev.sync.engine import sync
 from tests.remote.relay import relay_to
+from tests.support.disk import fill, small_disk
 from tests.support.runtime import start_runtime
 from tests.sync.conftest import PEER, Far
 from tests.sync.trees import read, stages, write
@@ -250,3 +252,41 @@ def test_an_unwritable_folder_there_is_named(project: Path, far: Far, locked: li
     report = without_privileges(project, far.folder)
     assert report["refused"] == [{"path": "sub/b", "reason": "Permission denied"}]
     assert report["sent"] == ["a"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to make a file system")
+@pytest.mark.parametrize("room", [200, 60])
+def test_a_full_disk_here_is_one_sentence(room: int, project: Path, far: Far) -> None:
+    """Where what comes does not fit nothing half comes, and a sync with more room brings it."""
+    fetched = {"big": os.urandom(400_000), "small": b"s"}
+    with small_disk(project, f"{room}k"):
+        write(project, {"mine": b"m" * 20_000})
+        far.sync(project)
+        write(far.folder, fetched)
+        with pytest.raises((SyncHalted, ConfigError)) as failure:
+            far.sync(project)
+        assert re.search("is full|No space left", failure.value.message)
+        assert failure.value.hint
+        assert (read(project), stages(project)) == ({"mine": b"m" * 20_000}, [])
+        subprocess.run(["mount", "-o", "remount,size=2m", project], check=True)
+        assert far.sync(project).received == ("big", "small")
+        assert read(project) == read(far.folder) == {"mine": b"m" * 20_000} | fetched
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to make a file system")
+def test_a_disk_without_room_for_the_archive_loses_nothing(project: Path, far: Far) -> None:
+    """What was sent is there; only that it was is forgotten, and found out by the next sync."""
+    with small_disk(project, "128k"):
+        write(project, {"a": b"one"})
+        far.sync(project)
+        write(project, {"a": b"two", "b": b"b"})
+        filler = project / ".colabdev" / "filler"
+        fill(filler)
+        with pytest.raises(ConfigError, match="No space left") as failure:
+            far.sync(project)
+        assert failure.value.hint
+        filler.unlink()
+        report = far.sync(project)
+        assert (report.conflicts, report.skipped) == ((), ())
+        assert read(project) == read(far.folder) == {"a": b"two", "b": b"b"}
+        assert far.sync(project).unchanged == 2
