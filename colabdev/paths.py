@@ -39,6 +39,11 @@ def machines_file() -> Path:
     return home() / "machines.json"
 
 
+def programs_dir() -> Path:
+    """Return the folder of our programs for machines, as they travel."""
+    return home() / "programs"
+
+
 def kept_dir() -> Path:
     """Return the folder of what machines keep of ours, a file for each life of a machine."""
     return home() / "kept"

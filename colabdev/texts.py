@@ -1,7 +1,11 @@
 """Files that ship with colabdev as text: templates, and the programs that run on the VM."""
 
+import os
 import re
+import zlib
 from pathlib import Path
+
+from colabdev import __version__
 
 _PACKAGE = Path(__file__).parent
 _PART = re.compile(r"^from colabdev\.payload\.(\w+) import (?:\([^)]*\)|.*)\n", re.M)
@@ -25,6 +29,14 @@ def payload(name: str) -> str:
     needs it, so that nothing but the standard library is asked for there.
     """
     return _joined(name, set())
+
+
+def payload_state() -> str:
+    """Return what is another text whenever a program for the VM may be another one."""
+    with os.scandir(_PACKAGE / "payload") as found:
+        files = [(one.name, one.stat()) for one in found if one.name.endswith(".py")]
+    state = sorted((name, status.st_size, status.st_mtime_ns) for name, status in files)
+    return f"{__version__}-{zlib.crc32(repr(state).encode()):08x}"
 
 
 def _joined(name: str, seen: set[str]) -> str:

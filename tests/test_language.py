@@ -200,7 +200,7 @@ def test_every_help_has_an_example() -> None:
         "    context = click.Context(command)\n"
         "    for name in command.list_commands(context):\n"
         "        walk(command.get_command(context, name), f'{path} {name}')\n"
-        "for name, inner in cli.commands.items(): walk(inner, name)\n"
+        "for name in cli.list_commands(None): walk(cli.get_command(None, name), name)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()

@@ -9,28 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from colabdev import __version__, paths
-from colabdev.cli import (
-    cell,
-    code,
-    completion,
-    config,
-    connect,
-    demo,
-    doctor,
-    exercises,
-    forward,
-    gpu,
-    jobs,
-    local,
-    new,
-    proxy,
-    results,
-    run,
-    runtimes,
-    status,
-    sync,
-    uninstall,
-)
 from colabdev.cli.console import Console
 from colabdev.cli.speech import Group, check_output, speak
 from colabdev.errors import ColabdevError, OutputClosed, OutputRefused
@@ -40,8 +18,44 @@ if TYPE_CHECKING:
     from colabdev.cli.log import Log
 
 
+# The module of each command: only that of the one that is typed is loaded, and all for --help.
+MODULES = {
+    "attach": "jobs",
+    "cancel": "jobs",
+    "cell": "cell",
+    "code": "code",
+    "completion": "completion",
+    "config": "config",
+    "connect": "connect",
+    "demo": "demo",
+    "disconnect": "connect",
+    "doctor": "doctor",
+    "down": "local",
+    "exercises": "exercises",
+    "forward": "forward",
+    "gpu": "gpu",
+    "init": "new",
+    "jobs": "jobs",
+    "logs": "jobs",
+    "new": "new",
+    "proxy": "proxy",
+    "pull": "sync",
+    "push": "sync",
+    "results": "results",
+    "run": "run",
+    "runtimes": "runtimes",
+    "shell": "connect",
+    "status": "status",
+    "sync": "sync",
+    "uninstall": "uninstall",
+    "up": "local",
+    "wait": "jobs",
+}
+
+
 @click.group(
     cls=Group,
+    modules=MODULES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start here: colabdev cell --copy, paste it into Colab, run it, then colabdev connect.",
 )
@@ -60,32 +74,6 @@ def cli(console: Console, quiet: bool, verbose: bool) -> None:
     console.quiet = quiet
     if console.log is not None:
         console.log.echo = verbose
-
-
-for group in (
-    new,
-    proxy,
-    forward,
-    cell,
-    connect,
-    runtimes,
-    status,
-    gpu,
-    sync,
-    run,
-    jobs,
-    exercises,
-    results,
-    local,
-    demo,
-    config,
-    code,
-    completion,
-    uninstall,
-    doctor,
-):
-    for command in group.COMMANDS:
-        cli.add_command(command)
 
 
 _OF_THE_ROOT = ("-q", "--quiet", "-v", "--verbose", "--lang")

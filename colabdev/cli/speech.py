@@ -2,23 +2,45 @@
 
 import contextlib
 import errno
+import importlib
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from gettext import gettext
 from typing import Any  # what a command returns
 
 import click
 
 from colabdev.errors import OutputClosed, OutputRefused
-from colabdev.language import tr
+from colabdev.language import spoken, tr
 
 _done: set[int] = set()
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class Group(click.Group):
-    """The root command, of which a mistyped command names its neighbour."""
+    """The root command, of which a mistyped command names its neighbour.
+
+    *modules* names the module of ``colabdev.cli`` for each of its commands, which is loaded when
+    it is asked for.
+    """
+
+    def __init__(self, *words: Any, modules: Mapping[str, str], **more: Any) -> None:
+        super().__init__(*words, **more)
+        self._modules = modules
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(self._modules)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return the command *name* in the user's language."""
+        if name in self._modules and name not in self.commands:
+            for command in importlib.import_module(f"colabdev.cli.{self._modules[name]}").COMMANDS:
+                self.add_command(command)
+                if spoken() != "en":
+                    speak(command)
+        return super().get_command(context, name)
 
     def make_context(self, *words: Any, **more: Any) -> click.Context:
         """Read what was typed, of which ``--help`` and ``--version`` are answered at once."""
@@ -94,7 +116,7 @@ def speak(command: click.Command) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             parameter.help = _text(parameter.help)
-    if isinstance(command, click.Group):
+    if isinstance(command, click.Group) and not isinstance(command, Group):  # which does it itself
         context = click.Context(command)  # a group may load its commands when it is asked
         for name in command.list_commands(context):
             inner = command.get_command(context, name)

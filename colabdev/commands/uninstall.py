@@ -21,7 +21,7 @@ from colabdev.remote.link.place import place
 from colabdev.remote.runtime import Registry, here
 
 # What colabdev writes below its home; a user's own file that lies there stays.
-_FOLDERS = ("ssh", "log", "completion", "claims", "kept", "links", "link")
+_FOLDERS = ("ssh", "log", "completion", "claims", "kept", "programs", "links", "link")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """Run one of our programs on a machine: its source travels inside the request that starts it."""
 
 import base64
+import contextlib
 import functools
 import hashlib
 import json
+import os
 import re
 import struct
 import zlib
 
-from colabdev import texts
+from colabdev import paths, texts
 
 # Linux takes at most 128 KiB in one argument (MAX_ARG_STRLEN); sshd's exec request is one argument.
 _LIMIT = 120_000
@@ -161,7 +163,20 @@ def program(name: str, *arguments: str, keep: bool = False, kept: bool = False) 
 
 @functools.cache
 def _packed(name: str) -> str:
-    return base64.b64encode(zlib.compress(bare(texts.payload(name)).encode())).decode()
+    """Return the text of a program as it travels; it is made once for each state of our sources."""
+    state = texts.payload_state()
+    file = paths.programs_dir() / name
+    with contextlib.suppress(OSError, ValueError):
+        first, _, packed = file.read_text(encoding="ascii").partition("\n")
+        if first == f"{state} {zlib.crc32(packed.encode())}":
+            return packed
+    packed = base64.b64encode(zlib.compress(bare(texts.payload(name)).encode(), 9)).decode()
+    with contextlib.suppress(OSError):  # then it is made the next time, too
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = file.with_suffix(f".{os.getpid()}")
+        draft.write_text(f"{state} {zlib.crc32(packed.encode())}\n{packed}", encoding="ascii")
+        draft.replace(file)
+    return packed
 
 
 def waiting() -> list[str]:

@@ -1,6 +1,9 @@
 """Programs that a machine keeps: they travel there once, and nothing hangs on their being there."""
 
 import os
+import subprocess
+import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -130,3 +133,31 @@ def test_what_is_kept_is_bounded(transport: Listening, folder: Path, home: Path)
     assert len(list(paths.kept_dir().iterdir())) <= 20
     names(transport, folder)
     assert [size > TEXT for size in transport.sizes] == [True, False]
+
+
+def test_a_program_is_packed_once(home: Path) -> None:
+    """Another process finds it packed, and packs it itself where the file is not what it was."""
+    code = (
+        "from colabdev.remote.program import program\n"
+        "first = program('replica').packed\n"
+        "print(first[-40:])\n"
+    )
+
+    def packed() -> str:
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    file = paths.programs_dir() / "replica"
+    plain = packed()
+    kept = file.read_bytes()
+    assert file.parent.stat().st_mode & 0o077 == 0
+    marked = kept.replace(kept[-40:], b"A" * 40)
+    file.write_bytes(marked)
+    assert packed() == plain  # damaged
+    assert file.read_bytes() == kept
+    line = marked.split(b"\n", 1)[1]
+    state = kept.split(b" ", 1)[0]
+    file.write_bytes(b"%s %d\n%s" % (state, zlib.crc32(line), line))
+    assert packed().startswith("A" * 40)  # taken as it stands
+    file.write_bytes(b"of-before %d\n%s" % (zlib.crc32(line), line))
+    assert packed() == plain
