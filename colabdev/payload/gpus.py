@@ -25,6 +25,13 @@ class Gpus:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._begun = b""
+        self._is_asked = False
+
+    def begin(self) -> None:
+        """Let it be asked, once: what has ended in a moment is not worth a process."""
+        if self._is_asked:
+            return
+        self._is_asked = True
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(
                 GPU_QUERY,

@@ -170,6 +170,7 @@ def watch(
         records.look()
         if not over:
             ending.heed(wishes)
+            records.begin()
             continue
         now = time.monotonic()
         deadline = min(deadline, now + LINGER)
@@ -211,6 +212,11 @@ class Records:
         self._gpus = gpus
         self._turn = threading.Lock()
         self._given_up = False
+
+    def begin(self) -> None:
+        """Record how busy the GPUs are from now on."""
+        with self._turn:
+            self._gpus.begin()
 
     def output(self, kind: bytes, data: bytes) -> None:
         """Record *data*; while the disk is full it waits, and with it the job, whose pipe fills."""
@@ -286,17 +292,25 @@ class Log:
         """Append whole *frames*, with the time where a second has passed since it was told."""
         if not frames:
             return
-        if not self._unwritten and self._end - self._begins[-1] >= self._limit // SEGMENTS:
-            self._turn()
         if time.monotonic() - self._marked > SECOND:
             self._marked = time.monotonic()
-            self._unwritten += frame(b"t", b"%.3f" % time.time())
-        self._unwritten += b"".join(frames)
-        self.flush()
+            frames = (frame(b"t", b"%.3f" % time.time()), *frames)
+        for one in frames:
+            if len(self._unwritten) >= MAX_BODY:
+                self._write()  # in pieces, so that no file becomes much larger than its share
+            if not self._unwritten and self._end - self._begins[-1] >= self._limit // SEGMENTS:
+                self._turn()
+            self._unwritten += one
+        self._write()
+        self._ring()
 
     def flush(self) -> bool:
         """Write what is left; return whether all of it is written."""
-        grew = bool(self._unwritten)
+        if self._unwritten and self._write():
+            self._ring()
+        return not self._unwritten
+
+    def _write(self) -> bool:
         while self._unwritten:
             try:
                 size = os.write(self._descriptor, self._unwritten)
@@ -304,8 +318,6 @@ class Log:
                 return False
             self._end += size
             del self._unwritten[:size]
-        if grew:
-            self._ring()
         return True
 
     def close(self) -> None:
