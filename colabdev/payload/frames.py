@@ -99,6 +99,10 @@ class Packer:
         piece = bytearray()
         size = FIRST
         for kind, body in contents:
+            if not piece and len(body) >= size:  # it is a piece by itself
+                yield from self._packed(HEADER.pack(kind, len(body)) + body, more=True)
+                size = min(2 * size, CHUNK)
+                continue
             piece += HEADER.pack(kind, len(body))
             piece += body
             # Much is to be done there for what is named: it waits for nothing.

@@ -184,8 +184,16 @@ def _receive(source: _Source) -> tuple[bytes, bytes]:
 
 
 def _send(sink: BinaryIO, kind: bytes, body: bytes) -> None:
-    sink.write(HEADER.pack(kind, len(body)) + body)
+    header = HEADER.pack(kind, len(body))
+    if len(body) < CHUNK:
+        sink.write(header + body)
+        sink.flush()
+        return
     sink.flush()
+    sent = os.writev(sink.fileno(), (header, body))  # as it is: a copy of all costs time
+    if sent < len(header) + len(body):
+        sink.write((header + body)[sent:])
+        sink.flush()
 
 
 class _Request:
@@ -284,9 +292,11 @@ def _later(rows: Iterable[Row | None]) -> Iterator[int]:
 def _contents(
     root: str, wanted: Iterable[tuple[str, int, str]], left: list[list[str]]
 ) -> Iterator[Frame]:
-    sending = Sending(
-        root, lambda _row, _digest, _marks: None, lambda path, why: left.append([path, why])
-    )
+    def leave(path: str, why: str) -> None:
+        left.append([path, why])
+
+    # The laptop makes the marks of what comes by itself.
+    sending = Sending(root, lambda _row, _digest, _marks: None, leave, marked=False)
     yield from sending.frames(
         Wanted(path, most, base=base64.b64decode(base)) for path, most, base in wanted
     )

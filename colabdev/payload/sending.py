@@ -53,8 +53,9 @@ class Wanted:
 class Sending:
     """Files on their way out of the tree at *root*, with what is said of each to its owner.
 
-    *sent* hears of each that was read whole: its row, digest and marks; *left* of each that cannot
-    be sent, or has become too large, or kept changing: its path and why.
+    *sent* hears of each that was read whole: its row, digest and, if they are *marked*, the marks
+    of large ones; *left* of each that cannot be sent, or has become too large, or kept changing:
+    its path and why.
     """
 
     def __init__(
@@ -62,8 +63,11 @@ class Sending:
         root: str,
         sent: Callable[[Row, str, bytes], None],
         left: Callable[[str, str], None],
+        *,
+        marked: bool = True,
     ) -> None:
         self._root = root
+        self._marked = marked
         self._sent = sent
         self._left = left
         self._most = FIRST  # bytes in a frame; the first are small, for what is to begin with them
@@ -129,7 +133,7 @@ class Sending:
                 _check(before, one.most)
                 row = one.announced(before)
                 yield b"p", json.dumps([row, one.expected, bool(one.base)]).encode("ascii")
-                reading = Reading(stream, before, one.base, one.known)
+                reading = Reading(stream, before, one.base, one.known, marked=self._marked)
                 yield from self._changed(reading)
                 yield b"f", bytes.fromhex(reading.digest) if reading.is_whole else b""
             if reading.is_whole:

@@ -77,23 +77,24 @@ class Conversation:
             ProtocolError: it is none of ours.
             ConnectionLost: the connection ended.
         """
-        self._need(_HEADER.size)
-        kind, length = _HEADER.unpack_from(self._buffer)
+        kind, length = _HEADER.unpack(self._take(_HEADER.size))
         if length > MAX_FRAME:
             raise ProtocolError(
                 tr("The far side announced a message of {length} bytes.", length=length)
             )
-        self._need(_HEADER.size + length)
-        with memoryview(self._buffer) as view:
-            body = bytes(view[_HEADER.size : _HEADER.size + length])
-        del self._buffer[: _HEADER.size + length]
+        body = self._take(length)
         if kind == b"E":
             raise _failure(body)
         return kind, body
 
-    def _need(self, size: int) -> None:
-        while len(self._buffer) < size:
-            if not self._fill():
+    def _take(self, size: int) -> bytes:
+        """Wait for *size* bytes and return them; of a large file each is copied once."""
+        parts = [bytes(memoryview(self._buffer)[:size])]
+        del self._buffer[:size]
+        missing = size - len(parts[0])
+        while missing > 0:
+            chunk = self._process.read(_MOST)
+            if not chunk:
                 raise EndedEarly(
                     tr(
                         "The program '{name}' on the far side ended early{complaint}",
@@ -101,6 +102,10 @@ class Conversation:
                         complaint=self._complaint(),
                     )
                 )
+            parts.append(chunk[:missing])
+            self._buffer += memoryview(chunk)[missing:]
+            missing -= len(chunk)
+        return b"".join(parts)
 
     def _fill(self) -> bool:
         chunk = self._process.read(_MOST)

@@ -43,3 +43,42 @@ class Blocks:
     def forget(self, digest: str) -> None:
         """Let the next sync send the file as a whole."""
         (self._folder / digest).unlink(missing_ok=True)
+
+
+class Marking:
+    """The marks of a file's blocks, made while it comes; *base* are those of what it replaces."""
+
+    def __init__(self, base: bytes = b"") -> None:
+        self._base = base
+        self._begun = bytearray()  # of a block
+        self._marks: list[bytes] = []
+
+    def take(self, data: bytes) -> None:
+        """Take the next bytes of it."""
+        view = memoryview(data)
+        while view:
+            if not self._begun and len(view) >= wire.BLOCK:
+                self._marks.append(wire.mark(view[: wire.BLOCK]))
+                view = view[wire.BLOCK :]
+                continue
+            missing = wire.BLOCK - len(self._begun)
+            self._begun += view[:missing]
+            view = view[missing:]
+            self._end_block(wire.BLOCK)
+
+    def skip(self, start: int, size: int) -> None:
+        """Take it that *size* bytes are those from *start* on of what it replaces."""
+        self._end_block(1)
+        first = start // wire.BLOCK * wire.MARK
+        last = -(-(start + size) // wire.BLOCK) * wire.MARK
+        self._marks.append(self._base[first:last])
+
+    def done(self) -> bytes:
+        """Return the marks, the file having come whole."""
+        self._end_block(1)
+        return b"".join(self._marks)
+
+    def _end_block(self, size: int) -> None:
+        if len(self._begun) >= size:
+            self._marks.append(wire.mark(self._begun))
+            self._begun.clear()

@@ -260,7 +260,8 @@ class _Sync:
             self._fetched = _carry(there, self._here, plan.fetch, self._limit, meter, bases)
             for path, sent, became in self._fetched.done():
                 if became:
-                    self._blocks.learn(to_row(path, became), sent.digest)
+                    marks = self._fetched.contents.marks.pop(path, b"")
+                    self._blocks.remember(sent.digest, marks)
                 pair = became and sent.entry and self._here_placed(became, sent.entry)
                 self._agree(path, Agreed(*pair, sent.digest) if pair else None)
             archive.save()

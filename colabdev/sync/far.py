@@ -17,6 +17,7 @@ from colabdev.payload.replica import Frame
 from colabdev.remote.asked import Asked
 from colabdev.remote.frames import Conversation, pack
 from colabdev.remote.transport import Transport
+from colabdev.sync.blocks import Marking
 from colabdev.sync.contents import Contents, Meter, Sent, bare_frames, files_of, header
 from colabdev.sync.reconcile import Change, Limit
 from colabdev.sync.replica import AsSent, Outcome, outcome_of
@@ -295,6 +296,7 @@ class RemoteContents:
 
     def _files(self, wanted: dict[str, Change]) -> Iterator[Frame]:
         at = ""  # the file that is under way
+        marking: Marking | None = None
         unpacker = wire.Unpacker()
         begun: Counter[str] = Counter()
         entry: Entry | None = None
@@ -314,6 +316,9 @@ class RemoteContents:
                 if kind == b"p" and not at:
                     at, entry = parse_row(wire.load_json(body)[0])
                     self._check(wanted, at, entry)
+                    marking = (
+                        Marking(self._bases.get(at, b"")) if entry.size >= wire.LARGE else None
+                    )
                     begun[at] += 1
                     if begun[at] > wire.TRIES:
                         raise ValueError(tr("it sends {path!r} without end", path=at[:200]))
@@ -321,11 +326,18 @@ class RemoteContents:
                     continue
                 if kind == b"c" and at:
                     self._meter.advance(len(body))
+                    if marking:
+                        marking.take(body)
                 elif kind == b"k" and at in self._bases:
-                    self._meter.advance(wire.span_of(body)[1])
+                    span = wire.span_of(body)
+                    self._meter.advance(span[1])
+                    if marking:
+                        marking.skip(*span)
                 elif kind == b"f" and at:
                     if body:  # the digest, to which the contents are held where they are staged
                         self.sent[at] = Sent(entry, body.hex())
+                        if marking:
+                            self.marks[at] = marking.done()
                     at = ""
                 else:
                     raise ValueError(tr("its contents are out of order"))

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from colabdev.payload.replica import BLOCK, MARK, Known, Row, Sending, Wanted, make_row, mark
 from colabdev.remote.local import LocalProcess, LocalTransport
 from colabdev.remote.program import Program
 from colabdev.remote.transport import Transport
+from colabdev.sync.blocks import Marking
 from colabdev.sync.engine import sync
 from tests.sync.conftest import PEER, Far
 from tests.sync.trees import read, stages, write
@@ -216,3 +219,25 @@ def test_an_edit_there_while_its_blocks_are_taken_is_kept(large: Path, far: Far)
     report = sync(large, far.transport, str(far.folder), peer=PEER, progress=disturb)
     assert [left.path for left in report.conflicts] == ["big"]
     assert (far.folder / "big").read_bytes() == b"by a job"
+
+
+@given(st.binary(max_size=3), st.lists(st.tuples(st.booleans(), st.integers(1, 3)), max_size=6))
+def test_marks_made_on_the_way_are_those_of_the_file(
+    tail: bytes, spans: list[tuple[bool, int]]
+) -> None:
+    """It comes in pieces, and as blocks of what it replaces: its marks are those of the whole."""
+    chance = random.Random(len(spans))
+    data = b"".join(chance.randbytes(count * BLOCK) for _, count in spans) + tail
+    marking = Marking(_marks(data))
+    at = 0
+    for is_known, count in spans:
+        size = count * BLOCK
+        if is_known:
+            marking.skip(at, size)
+        else:
+            cut = chance.randrange(size)
+            for piece in (data[at : at + cut], data[at + cut : at + size]):
+                marking.take(piece)
+        at += size
+    marking.take(tail)
+    assert marking.done() == _marks(data)

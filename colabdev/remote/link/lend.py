@@ -124,7 +124,7 @@ class LentProcess:
         told = time.monotonic()
         while True:
             channel = self._channel
-            said = b""
+            said: list[bytes] = []
             closed = channel.closed  # asked first: what came before it is in the buffers
             over = channel.eof_received
             if not self._has_begun():
@@ -133,17 +133,18 @@ class LentProcess:
                     continue
             else:
                 if channel.recv_stderr_ready():
-                    said += wire.pack(b"e", channel.recv_stderr(_MOST))
+                    said.append(wire.pack(b"e", channel.recv_stderr(_MOST)))
                 if channel.recv_ready():
-                    said += wire.pack(b"o", channel.recv(_MOST))
+                    data = channel.recv(_MOST)
+                    said += (wire.HEADER.pack(b"o", len(data)), data)
                 elif over and not ended and not channel.recv_stderr_ready():
                     ended = True  # of stderr as well: who has read to the end has all of it
-                    said += wire.pack(b"z", b"")
+                    said.append(wire.pack(b"z", b""))
                 if channel.exit_status >= 0 and not coded and (ended or not over):
                     coded = True
-                    said += wire.pack(b"x", str(channel.exit_status).encode())
+                    said.append(wire.pack(b"x", str(channel.exit_status).encode()))
             if said:
-                visitor.sendall(said)
+                _tell_all(visitor, said)
                 told = time.monotonic()
             elif closed:
                 if not (ended and coded):
@@ -154,6 +155,14 @@ class LentProcess:
                 told = time.monotonic()
             if not said:
                 self._bell.clear()
+
+
+def _tell_all(visitor: socket.socket, said: list[bytes]) -> None:
+    """Send all that was *said*, at once where it is little, and without a copy where it is much."""
+    if sum(map(len, said)) < _CHUNK:
+        said = [b"".join(said)]
+    for part in said:
+        visitor.sendall(part)
 
 
 def _sent(channel: Any, data: bytes) -> bool:
