@@ -10,7 +10,7 @@ from colabdev.cli.options import SettingOption, json_option, on_option, pass_con
 from colabdev.language import tr
 
 if TYPE_CHECKING:
-    from colabdev.commands.run import RunOutcome
+    from colabdev.commands.follow import RunOutcome
 
 
 class _TargetCommand(click.Command):

@@ -1,12 +1,16 @@
 """Listening to a job to its end: what it tells is shown and recorded, and Ctrl-C is heeded."""
 
+import contextlib
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colabdev.commands.attention import TICK, Attention, beside
-from colabdev.commands.hardware import known_hardware, remember_hardware
-from colabdev.commands.pull import Harvest, PullOptions
+from colabdev.commands.hardware import known_hardware, remember_hardware, warn_of_the_end
+from colabdev.commands.options import PullOptions
+from colabdev.commands.pull import Harvest
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.typed import typed
 from colabdev.errors import (
@@ -20,11 +24,13 @@ from colabdev.errors import (
     RuntimeForgotten,
     RuntimeGone,
 )
-from colabdev.jobs.job import Artifact, Exited, Job, JobState
+from colabdev.jobs.client import Following, asking, start
+from colabdev.jobs.job import RECONNECT_FOR, Artifact, Exited, Job, JobSpec, JobState
 from colabdev.jobs.line import Line
 from colabdev.jobs.listener import Listener
 from colabdev.language import tr, tr_n
 from colabdev.remote.runtime import Runtime
+from colabdev.remote.transport import Transport
 from colabdev.results.run import Run, RunState
 from colabdev.results.store import Results
 
@@ -46,6 +52,88 @@ class RunOutcome:
     run_id: str
     job: Job
     code: int
+
+
+def follow_job(
+    transport: Transport | Callable[[], Transport],
+    spec: JobSpec,
+    *,
+    kind: str,
+    runtime: Runtime,
+    reporter: Reporter,
+    detach: bool = False,
+    patience: float = RECONNECT_FOR,
+    pull: PullOptions | None = None,
+    results: Results | None = None,
+    ahead: Following | None = None,
+) -> RunOutcome:
+    """Start *spec*, listen to it to its end, and record what it measures as a run of *kind*.
+
+    With *detach* it is started and left to itself. A connection that breaks is dialled anew for
+    *patience* seconds awake, and nothing that the job tells is missed or told twice. A *transport*
+    that is still being opened may be given as what waits for it, *results* that are open already,
+    and *ahead* what tells of the job where it was asked for before.
+
+    Raises:
+        ConfigError: the results cannot be recorded; nothing was started.
+        RemoteFailure: the job cannot be started, or (kind ``lost``) nobody knows how it ended.
+        TransportError: the connection stayed broken; the job goes on without us.
+        RuntimeGone: the machine is another one by now, and the job is gone with the old one.
+    """
+    with results or Results() as results, contextlib.ExitStack() as stack:
+        if ahead:
+            stack.callback(ahead.close)
+        warn_of_the_end(runtime, reporter)
+        asking(spec)  # made ready while the connection is being opened
+        opened = transport() if callable(transport) else transport
+        line = stack.enter_context(Line(runtime, opened, patience=patience))
+        attention = stack.enter_context(Attention(line, reporter))
+        listener = None
+        if not detach:
+            listener = stack.enter_context(Listener(line, spec.id, spec=spec, ahead=ahead))
+        job = _submitted(line, attention, spec, listener)
+        if job is None:
+            reporter.warn(
+                tr("It was left before it was known to have started."), way_back(runtime, spec.id)
+            )
+            unknown = Job(spec.id, spec.name, spec.command, JobState.PENDING, time.time())
+            return RunOutcome(spec.id, unknown, LEFT_RUNNING)
+        results.begin(
+            kind, spec.name, runtime.alias, spec.command, spec.code_digest, {}, run_id=job.id
+        )
+        if listener is None:
+            results.finish(job.id, RunState.DETACHED, None)
+            attaching = typed("attach", runtime, job.id)
+            text = tr("Job {id} runs. Listen to it: {attaching}", id=job.id, attaching=attaching)
+            reporter.done(text)
+            return RunOutcome(job.id, job, 0)
+        return attend(
+            line,
+            attention,
+            job,
+            results=results,
+            reporter=reporter,
+            pull=pull or PullOptions(),
+            listener=listener,
+        )
+
+
+def _submitted(
+    line: Line, attention: Attention, spec: JobSpec, listener: Listener | None
+) -> Job | None:
+    """Start *spec*, asked anew when the answer was lost; None when the user left meanwhile."""
+    try:
+        if listener is None:
+            return attention.wait(lambda: line.persist(lambda transport: start(transport, spec)))
+        while not attention.left:
+            if job := listener.started(TICK):
+                return job
+            attention.look()
+    except ConnectionLost as error:
+        attaching = typed("attach", line.runtime, spec.id)
+        hint = tr("The job may have started all the same: {attaching}", attaching=attaching)
+        raise ConnectionLost(error.message, hint) from error
+    return None
 
 
 def attend(

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from colabdev.commands.attention import TICK, Attention
 from colabdev.commands.follow import RunOutcome, attend
-from colabdev.commands.pull import PULL_LIMIT, PullOptions
+from colabdev.commands.options import PULL_LIMIT, PullOptions
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.sync import remote_root
 from colabdev.commands.target import project_root
 from colabdev.errors import InputError, JobNotFound, RemoteFailure
 from colabdev.jobs import client
-from colabdev.jobs.job import DiskFull, Dropped, Event, Exited, Job, Output
-from colabdev.jobs.line import RECONNECT_FOR, Line
+from colabdev.jobs.job import RECONNECT_FOR, DiskFull, Dropped, Event, Exited, Job, Output
+from colabdev.jobs.line import Line
 from colabdev.jobs.listener import Listener
 from colabdev.language import tr
 from colabdev.remote.reach import reach

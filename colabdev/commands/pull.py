@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from colabdev.commands.attention import TICK, Attention
+from colabdev.commands.options import PULL_LIMIT, PullOptions
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.typed import typed
 from colabdev.jobs.job import Artifact, Job
@@ -17,7 +18,6 @@ from colabdev.jobs.line import Line
 from colabdev.language import tr, tr_n
 from colabdev.sync.report import size_text
 
-PULL_LIMIT = 500_000_000
 _SHARE = 4  # times as long as a version took to come, the next one of its file waits
 _SAID_AGAIN = 60.0  # seconds after which another version of a file is worth a line
 
@@ -29,18 +29,6 @@ class Arrival:
     artifact: Artifact
     trouble: str = ""
     hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PullOptions:
-    """Where to bring results: to *project*, if it is here, none larger than *limit* bytes.
-
-    *anyway* brings also what goes beyond the tunnel's free month.
-    """
-
-    project: Path | None = None
-    limit: int = PULL_LIMIT
-    anyway: bool = False
 
 
 class Harvest:

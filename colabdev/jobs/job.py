@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self  # a report row is JSON: a mapping of anything
 
 LOG_LIMIT = 1_000_000_000
+RECONNECT_FOR = 1800.0  # seconds awake for which a broken line is dialled
 NOTEBOOK = (
     "python",
     "-m",

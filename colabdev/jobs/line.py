@@ -16,12 +16,12 @@ from colabdev.errors import (
     TransportError,
 )
 from colabdev.jobs.client import boot_id
+from colabdev.jobs.job import RECONNECT_FOR
 from colabdev.language import tr
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
 
-RECONNECT_FOR = 1800.0  # seconds
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
 _GLANCE = 0.5  # seconds between looks at the registry while it waits

@@ -72,9 +72,10 @@ LACKS = b"\0colabdev lacks this\n"
 READY = b"\0colabdev waits\n"
 BEGUN = b"\1"
 _WAITING = f"""\
-import base64,collections,contextlib,dataclasses,errno,glob,hashlib,importlib.machinery,itertools
-import json,os,pathlib,queue,re,select,selectors,shutil,signal,stat,struct,subprocess,sys,tempfile
-import threading,time,zlib
+import base64,collections,contextlib,dataclasses,errno,fcntl,functools,glob,hashlib
+import importlib.machinery,importlib.util,io,itertools,json,operator,os,pathlib,queue,re,select
+import selectors,shutil,signal,stat,struct,subprocess,sys,tempfile,threading,time,traceback,typing
+import unicodedata,zlib
 def take(size):
     data=b""
     while len(data)<size:

@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -13,29 +14,43 @@ from colabdev.commands.target import command_target
 from colabdev.errors import SyncConflict
 from colabdev.jobs.client import jobs
 from colabdev.payload.verdict import hear_verdict, tell_verdict
-from colabdev.remote.local import LocalProcess, LocalTransport
+from colabdev.remote.local import LocalTransport
 from colabdev.remote.program import Program
 from colabdev.remote.reach import Dial
-from colabdev.remote.runtime import Registry
+from colabdev.remote.runtime import Registry, Runtime
+from colabdev.remote.transport import Process, Transport
 from colabdev.results.store import Results
 from colabdev.sync import engine
 from tests.commands.test_run import Listening
 from tests.support.far import far_side, output
 
 
-class Watched(LocalTransport):
-    """This machine, with every program noted that is started on it."""
+class Watched:
+    """A transport of which every program is noted that is started over it; *act* hears of each."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(
+        self, inner: Transport | None = None, act: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._inner = inner or LocalTransport()
+        self._act = act
         self.started: list[str] = []
 
-    def start(self, argv: Sequence[str]) -> LocalProcess:
-        assert isinstance(argv, Program)
-        if argv.name != "hostfacts":  # asked beside, where it is not known yet
+    def start(self, argv: Sequence[str]) -> Process:
+        process = self._inner.start(argv)
+        if isinstance(argv, Program) and argv.name != "hostfacts":  # asked beside, if unknown yet
             verb = f" {argv.arguments[0]}" if argv.name == "jobs" else ""
             self.started.append(f"{argv.name}{verb}")
-        return super().start(argv)
+            self._act(self.started[-1])
+        return process
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
 @pytest.fixture
@@ -47,34 +62,31 @@ def project(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "told").write_text("first")
     monkeypatch.chdir(folder)
     with far_side("local", home):
-        _settle(folder)
+        settle(folder, Registry().get("here"), LocalTransport())
         yield folder
 
 
-def _settle(project: Path) -> None:
+def settle(project: Path, runtime: Runtime, transport: Transport) -> None:
     """Sync as if hours had passed since the last write."""
-    runtime = Registry().get("here")
-    engine.sync(
-        project,
-        LocalTransport(),
-        remote_root(project, runtime),
-        peer=runtime.boot_id,
-        now=lambda: time.time_ns() + 10**13,
-    )
+
+    def sync() -> None:
+        engine.sync(
+            project,
+            transport,
+            remote_root(project, runtime),
+            peer=runtime.boot_id,
+            now=lambda: time.time_ns() + 10**13,
+        )
+
+    sync()
     there = Path(remote_root(project, runtime))
     for path in (there / "told", there / "pyproject.toml"):
         assert path.exists()
     # What was written there within the tick of its clock is compared by contents once more.
     while time.time_ns() - (there / "told").stat().st_ctime_ns < 10**8:
         os.sched_yield()
-    sync_project(project, runtime, LocalTransport(), Listening())
-    engine.sync(
-        project,
-        LocalTransport(),
-        remote_root(project, runtime),
-        peer=runtime.boot_id,
-        now=lambda: time.time_ns() + 10**13,
-    )
+    sync_project(project, runtime, transport, Listening())
+    sync()
 
 
 def _run(*words: str, options: RunOptions | None = None) -> tuple[str, list[str], str]:

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,9 +16,9 @@ import pytest
 
 from colabdev import paths
 from colabdev.commands.connect import connect
-from colabdev.commands.pull import PullOptions
-from colabdev.commands.reporter import Progress, Silent
-from colabdev.commands.run import follow_job
+from colabdev.commands.follow import follow_job
+from colabdev.commands.options import PullOptions
+from colabdev.commands.reporter import Silent
 from colabdev.errors import (
     ConnectionLost,
     EndedEarly,
@@ -26,7 +26,7 @@ from colabdev.errors import (
     RuntimeForgotten,
     RuntimeGone,
 )
-from colabdev.jobs.client import cancel, jobs, new_job_id
+from colabdev.jobs.client import jobs, new_job_id
 from colabdev.jobs.job import Artifact, Event, Exited, JobSpec, JobState, Output
 from colabdev.jobs.line import Line
 from colabdev.jobs.listener import Listener
@@ -38,9 +38,9 @@ from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.transport import Transport
 from colabdev.results.run import RunState
 from colabdev.results.store import Results
-from tests.remote.relay import Relay, relay_to
 from tests.support.far import output, spec, until
-from tests.support.link import end_link, link_process, linked
+from tests.support.link import link_process, linked
+from tests.support.road import Noting, Road
 from tests.support.runtime import StartedRuntime, start_runtime
 
 pytestmark = pytest.mark.sshd
@@ -49,81 +49,6 @@ FULL = bool(os.environ.get("COLABDEV_TEST_FULL"))
 RUNS = 100 if FULL else 1000  # without FULL the time decides
 SECONDS = 3600.0 if FULL else 20.0
 LINES = 400
-
-
-@dataclass
-class Noting(Silent):
-    """A reporter that keeps what it hears, and lets the test act on each event."""
-
-    act: Callable[[Event], None] | None = None
-    events: list[Event] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    steps: list[str] = field(default_factory=list)
-
-    def event(self, event: Event) -> None:
-        self.events.append(event)
-        if self.act:
-            self.act(event)
-
-    @contextlib.contextmanager
-    def step(self, text: str) -> Iterator[Progress]:
-        self.steps.append(text)
-        yield self
-
-    def done(self, text: str) -> None:
-        self.told.append(text)
-
-    def warn(self, text: str, hint: str = "") -> None:
-        self.told.append(f"{text} {hint}")
-
-
-@dataclass(frozen=True, slots=True)
-class Road:
-    """A machine behind a relay, known to the registry as ``colab``."""
-
-    machine: StartedRuntime
-    relay: Relay
-
-    @property
-    def runtime(self) -> Runtime:
-        return Registry().get("colab")
-
-    def tell(self) -> None:
-        """Connect in another terminal: the registry learns where the machine is by now."""
-        runtime = self.runtime
-        assert runtime.destination
-        destination = replace(runtime.destination, port=self.relay.port)
-        Registry().put(replace(runtime, destination=destination))
-
-
-@pytest.fixture
-def road(machine: StartedRuntime) -> Iterator[Road]:
-    """Lend a machine that is reached through a relay."""
-    runtime = connect(machine.connect_string, "colab", Silent()).runtime
-    assert runtime.destination
-    with relay_to(runtime.destination.port) as relay:
-        road = Road(machine, relay)
-        road.tell()
-        yield road
-        _end_jobs(machine)
-
-
-@pytest.fixture
-def link(road: Road, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the road be gone by a link."""
-    monkeypatch.delenv("COLABDEV_LINK")
-    yield
-    end_link()
-    monkeypatch.setenv("COLABDEV_LINK", "0")
-
-
-def _end_jobs(machine: StartedRuntime) -> None:
-    runtime = connect(machine.connect_string, "colab", Silent()).runtime
-    with reach(runtime) as transport:
-        for job in jobs(transport):
-            if not job.state.ended:
-                cancel(transport, job.id, "KILL")
-        until(lambda: all(job.state.ended for job in jobs(transport)))
 
 
 class Weather:

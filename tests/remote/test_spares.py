@@ -1,5 +1,6 @@
 """Waiting interpreters: a warm link hands them programs, and nobody can tell but by the time."""
 
+import ast
 import base64
 import contextlib
 import json
@@ -12,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from colabdev import texts
 from colabdev.remote.destination import ConnectString
 from colabdev.remote.link.client import LinkTransport
-from colabdev.remote.program import Program
+from colabdev.remote.program import Program, waiting
 from colabdev.remote.reach import direct, reach
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport, run
@@ -165,3 +167,20 @@ def test_they_make_room(runtime: Runtime) -> None:
             assert process.wait() == 0
             process.close()
         _until(lambda: not _waiting())
+
+
+@pytest.mark.parametrize("name", ["replica", "jobs", "supervisor", "register", "fetch"])
+def test_a_waiting_one_has_loaded_what_our_programs_load(name: str) -> None:
+    """Nothing is left to be imported while somebody waits for the answer."""
+
+    def imported(text: str) -> set[str]:
+        found = set()
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.Import):
+                found |= {one.name for one in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(str(node.module))
+        return found
+
+    text = imported(texts.payload(name)) - {"collections.abc", "importlib"}
+    assert text - imported(waiting()[-1]) == set()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any  # a row is a mapping of anything
 
 from colabdev import texts
+from colabdev.commands.follow import RunOutcome, follow_job
 from colabdev.commands.reporter import Reporter
-from colabdev.commands.run import RunOutcome, follow_job
 from colabdev.commands.sync import remote_root, sync_project
 from colabdev.errors import InputError, ProtocolError, RemoteFailure
 from colabdev.exercises.course import Course, Exercise, Language, Outcome
