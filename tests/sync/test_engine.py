@@ -14,7 +14,6 @@ from colabdev.errors import ConfigError, InputError, RemoteFailure, SyncHalted
 from colabdev.sync.engine import sync
 from colabdev.sync.options import Mode, Options
 from colabdev.sync.snapshot import Left
-from tests.support.disk import fill, small_disk
 from tests.sync.conftest import PEER, Far
 from tests.sync.trees import Link, Tree, read, stages, write
 
@@ -505,26 +504,6 @@ def test_a_full_disk_is_one_sentence(project: Path, any_far: Far, folder: Path) 
         assert (read(root), stages(root)) == ({}, [])
     finally:
         assert not os.system(f"umount '{disk}'")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to make a file system")
-def test_a_full_disk_here_is_one_sentence(far: Far, folder: Path) -> None:
-    """It names the project's folder; nothing comes halfway, and with room the next sync does."""
-    disk = folder / "disk"
-    disk.mkdir()
-    with small_disk(disk, "600k"):
-        project = disk / "project"
-        write(project, {"a": b"a"})
-        far.sync(project)
-        write(far.folder, {"b": random.Random(1).randbytes(400_000), "c": b"c"})
-        fill(disk / "ballast")
-        os.truncate(disk / "ballast", 300_000)
-        with pytest.raises(SyncHalted, match=f"The disk with {project} is full") as failure:
-            far.sync(project)
-        assert "Free space" in failure.value.hint
-        assert (read(project), stages(project)) == ({"a": b"a"}, [])
-        (disk / "ballast").unlink()
-        assert far.sync(project).received == ("b", "c")
 
 
 def test_an_unusable_workspace_is_one_sentence(project: Path, far: Far) -> None:
