@@ -71,7 +71,8 @@ def cell(
     """Print the cell that opens a Colab runtime to this laptop.
 
     It holds this laptop's public key and no secret. Paste it into Colab, run it, and give the
-    line it prints to this laptop.
+    line it prints to this laptop. A cell opens one tunnel and holds the code of no other, so that
+    it can be read in one go: choose with --tunnel.
 
     \b
     Example:

@@ -198,6 +198,11 @@ def _untyped(source: str) -> str:
         if isinstance(node, ast.arg) and node.annotation:
             name = node.col_offset + len(node.arg)
             cuts.append((node.lineno - 1, name, node.annotation.end_col_offset or 0))
+        elif isinstance(node, ast.Call) and isinstance(
+            node.func, ast.Subscript
+        ):  # dict[str, int]()
+            name = node.func.value.end_col_offset or 0
+            cuts.append((node.lineno - 1, name, node.func.end_col_offset or 0))
         elif isinstance(node, ast.AnnAssign):
             name = node.target.end_col_offset or 0
             cuts.append((node.lineno - 1, name, node.annotation.end_col_offset or 0))

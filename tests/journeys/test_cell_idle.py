@@ -14,7 +14,7 @@ from colabdev.commands.disconnect import disconnect
 from colabdev.commands.reporter import Silent
 from colabdev.jobs import client
 from colabdev.jobs.job import JobSpec
-from colabdev.payload.cell.core import _children, _wait_for
+from colabdev.payload.cell.core import _around, _wait_for
 from colabdev.remote.reach import reach
 from colabdev.remote.sshkey import ensure_key
 from tests.support.kernel import Moment
@@ -50,7 +50,7 @@ def test_a_login_and_a_running_job_keep_the_vm(folder: Path, home: Path) -> None
             client.start(transport, spec)
         disconnect("colab", Silent())
         server = runtime.facts["sshd"]
-        assert _wait_for(lambda: not _children(server), 20)
+        assert _wait_for(lambda: not _around("-P", server), 20)
         assert busy()
         (Path(there.root) / "go").touch()
         assert _wait_for(lambda: not busy(), 20)

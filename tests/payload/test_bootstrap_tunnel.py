@@ -247,6 +247,27 @@ def test_a_killed_keeper_leaves_nothing_behind(folder: Path) -> None:
         assert len(stub_ngrok.agents(agent)) == 2
 
 
+def test_a_keeper_that_is_killed_while_its_agent_starts_leaves_none(folder: Path) -> None:
+    """Nobody had noted that agent yet; the stop ends it all the same."""
+    agent = stub_ngrok.install(folder / "agent")
+    stub_ngrok.refuse(agent, "wait", "an endless start")
+    home = folder / "vm"
+    put_cell(home, "ngrok")
+    secrets = {"PYNGROK_NGROK_PATH": str(agent), "NGROK_AUTHTOKEN": TOKEN}
+    environment = {**os.environ, **secrets, "HOME": str(home)}
+    words = [sys.executable, str(home / "cell.py")]
+    try:
+        with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as cell:
+            wait_until(lambda: stub_ngrok.agents(agent), "the agent")
+            facts = json.loads((home / ".colabdev/runtime.json").read_text())
+            os.kill(facts["keeper"][0], signal.SIGKILL)
+            assert "The keeper ended." in cell.communicate()[1]
+        assert psutil.pid_exists(_last(agent))
+    finally:
+        assert "Stopped" in run_cell(home, environment, "stop")
+    wait_until(lambda: not psutil.pid_exists(_last(agent)), "the agent's end")
+
+
 def test_a_dead_server_comes_back_behind_the_same_tunnel(folder: Path) -> None:
     """sshd takes its old port again, so that the tunnel still leads to it."""
     with tunnelled(folder) as (runtime, agent):

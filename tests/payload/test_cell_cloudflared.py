@@ -92,8 +92,14 @@ def test_elsewhere_and_beside_another_sshd_it_is_refused(folder: Path) -> None:
         assert len(ran.stderr.strip().split("\n")) == 2
 
 
-def test_a_keeper_that_is_killed_inside_the_fence_is_mended_by_the_next(folder: Path) -> None:
-    """colab-ssh has changed sshd's global file and started cloudflared: both are put right."""
+@pytest.mark.parametrize("stopped", [False, True], ids=["run", "stop and run"])
+def test_a_keeper_that_is_killed_inside_the_fence_is_mended_by_the_next(
+    folder: Path, stopped: bool
+) -> None:
+    """colab-ssh has changed sshd's global file and started cloudflared: both are put right.
+
+    The stop alone ends that cloudflared, too, though nobody had noted it.
+    """
     config = Path("/etc/ssh/sshd_config").read_text()
     with throw_away(folder) as vm:
         there = ("cat", "/etc/ssh/sshd_config")
@@ -108,6 +114,10 @@ def test_a_keeper_that_is_killed_inside_the_fence_is_mended_by_the_next(folder: 
             assert "The keeper ended." in cell.communicate()[1]
         assert vm.inside.run(*there) != config
         left = vm.cloudflareds()
+        assert left
+        if stopped:
+            assert "Stopped" in vm.cell("stop").stdout
+            assert not vm.cloudflareds()
         ran = vm.cell()
         assert ran.returncode == 0, ran.stderr
         assert vm.inside.run(*there) == config

@@ -91,12 +91,14 @@ def test_a_key_from_colabs_secrets_spares_adding_a_line_each_time(folder: Path) 
     home = folder / "vm"
     with relay_server(folder / "relay") as (_, _, vm, place):
         public = (folder / "given.pub").read_text().split()[1]
-        with started_cell(vm, home, place, **stand_in) as cell:
+        with started_cell(vm, home, place, idle=720, env=stand_in) as cell:
             line = read_until(cell, "restrict,")
             assert public in line
             (folder / "relay" / "authorized_keys").write_text(f"{line}\n")
             said = read_until(cell, "colabdev connect '")
         assert parse_connect_string(connect_string(said)).destination.via == "relay"
+        idle = home / ".colabdev/tunnel/idle.json"
+        assert _wait_for(idle.exists, 20), "nobody looks whether the VM is used"
         private = key.read_text().splitlines()[-2]
         ours = [path for path in (home / ".colabdev").rglob("*") if path.is_file()]
         holders = [path for path in ours if private in path.read_text(errors="replace")]
@@ -114,7 +116,7 @@ def test_a_secret_that_is_no_key_is_told(folder: Path) -> None:
     home = folder / "vm"
     stand_in = {"PYTHONPATH": str(STAND_IN), "COLAB_STAND_IN_USERDATA": str(secrets)}
     with relay_server(folder / "relay") as (_, _, vm, place):
-        with started_cell(vm, home, place, **stand_in) as cell:
+        with started_cell(vm, home, place, env=stand_in) as cell:
             assert read_until(cell, "COLABDEV_RELAY_KEY is no private key.")
             assert "delete the secret" in (cell.stdout.read() if cell.stdout else "")
         assert cell.returncode == 1

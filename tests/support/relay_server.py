@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,13 +36,13 @@ def relay_server(folder: Path) -> Iterator[tuple[Machine, Machine, Machine, Rela
 
 @contextmanager
 def started_cell(
-    vm: Machine, home: Path, relay: Relay, **env: str
+    vm: Machine, home: Path, relay: Relay, *, idle: int = 0, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """Lend the cell as it runs on *vm*, with *env* in its environment."""
+    """Lend the cell as it runs on *vm*, given back after *idle* minutes, with *env*."""
     private_dir(home)
-    text = render_cell(ensure_key(), tunnel="relay", relay=relay)
+    text = render_cell(ensure_key(), tunnel="relay", relay=relay, release_when_idle=idle)
     (home / "cell.py").write_text(text)
-    environment = {**os.environ, "HOME": str(home), **env}
+    environment = {**os.environ, "HOME": str(home), **(env or {})}
     words = [*vm.enter, sys.executable, "-u", str(home / "cell.py")]
     with subprocess.Popen(
         words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

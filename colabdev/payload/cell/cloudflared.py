@@ -19,11 +19,10 @@ from colabdev.payload.cell.core import (
     CellError,
     Facts,
     _alive,
-    _children,
+    _around,
     _end,
     _free_port,
     _load,
-    _run,
     _wait_for,
     _write,
 )
@@ -59,10 +58,8 @@ def _greets(address: str) -> bool:
 
 def _hold(facts: Facts) -> Generator[Facts, None, None]:  # noqa: ARG001 - the port is 22
     """Let colab-ssh start one cloudflared, and wait until it dies."""
-    for pid in _run("pgrep", "-x", "cloudflared").split():  # left by a killed keeper
-        if os.path.realpath(f"/proc/{pid}/cwd") == os.path.realpath(HERE / "cloudflared"):
-            _end(_record(int(pid)))
-    before = _children(_record(os.getpid()))
+    me = _record(os.getpid())
+    before = _around("-P", me)
     try:
         with _fence():
             from colab_ssh.get_tunnel_config import get_argo_tunnel_config
@@ -70,7 +67,7 @@ def _hold(facts: Facts) -> Generator[Facts, None, None]:  # noqa: ARG001 - the p
 
             launch_ssh_cloudflared(password="", kill_other_processes=False)
             address = f"{get_argo_tunnel_config()['domain']}:443"
-        [agent] = [each for each in _children(_record(os.getpid())) if each not in before]
+        [agent] = [each for each in _around("-P", me) if each not in before]
         while not _greets(address) and not _wait_for(lambda: not _alive(agent), 2):
             pass
         while _alive(agent):
@@ -84,7 +81,7 @@ def _hold(facts: Facts) -> Generator[Facts, None, None]:  # noqa: ARG001 - the p
         said = " ".join(str(error).split())[:300]
         raise CellError(f"cloudflared opened no tunnel: {said}", step) from None
     finally:
-        for child in _children(_record(os.getpid())):
+        for child in _around("-P", me):
             _end(None if child in before else child)
 
 
@@ -112,6 +109,6 @@ def _fence() -> Generator[None, None, None]:
             sys.modules["apt"] = apt
             yield
     finally:
-        del sys.modules["apt"]
+        sys.modules.pop("apt", None)
         shutil.copyfile(before, GLOBAL)  # in place: owner and mode stay
         before.unlink()

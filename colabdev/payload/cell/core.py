@@ -93,8 +93,8 @@ def colabdev_cell(settings: Any, keys: list[str], name: str, root: str, keep_ope
 def colabdev_stop() -> None:
     """End the SSH server, its logins and the tunnel that the cell started, and nothing else."""
     facts = {**_load("runtime.json"), **_load("tunnel/state.json")}
-    ours = [facts.get(each) for each in ("keeper", "agent", "sshd")]
-    ended = [_end(each) for each in [*ours, *_children(facts.get("sshd"))]]
+    keeper, sshd = facts.get("keeper"), facts.get("sshd")
+    ended = [_end(each) for each in (keeper, *_around("-s", keeper), sshd, *_around("-P", sshd))]
     for each in ("state.json", "idle.json", "ngrok.yml", "relay_secret"):
         (HERE / "tunnel" / each).unlink(missing_ok=True)
     print("Stopped: no SSH here any more." if any(ended) else "Nothing was running.")
@@ -122,12 +122,12 @@ def _show(cell: str, wanted: Facts, keys: list[str], keep_open: bool) -> None:
         _end(None if facts["keeper"] == keeper else keeper)  # another one was faster
         try:
             while keep_open:
+                facts = _load("runtime.json") or facts
                 if not _alive(facts["keeper"]):
                     raise CellError("\nSSH server and tunnel ended.", "Run this cell again.")
-                facts = _load("runtime.json") or facts
                 hours, minutes = divmod(int(time.time() - facts["started"]) // 60, 60)
                 gpus = _run("sh", "-c", GPUS).replace("\n", " | ")
-                logins = len(_children(facts["sshd"]))
+                logins = len(_around("-P", facts["sshd"]))
                 status = f"up {hours}:{minutes:02} h | {gpus}connections: {logins}"
                 print(f"\r{status:<78}", end="", flush=True)
                 time.sleep(5)
@@ -140,22 +140,22 @@ def _show(cell: str, wanted: Facts, keys: list[str], keep_open: bool) -> None:
 def _keep(wanted: Facts, keys: list[str]) -> None:
     """Be that process, the keeper: hold SSH server and tunnel, and bring back whichever dies."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.alarm(60)  # which ends it, where another keeper does not end
     os.lockf(os.open(HERE / "lock", os.O_RDWR | os.O_CREAT, 0o600), os.F_LOCK, 0)  # one at a time
+    signal.alarm(0)
     facts = _load("runtime.json") or _load("tunnel/state.json")
     boot = _run("sh", "-c", "cat /proc/sys/kernel/random/boot_id || sysctl kern.bootsessionuuid")
     if facts.get("machine") != boot:  # a new life, with a new host key
         facts = {"version": 1, "machine": boot, "boot_id": uuid.uuid4().hex, "started": time.time()}
-        (HERE / "sshd/host_key").unlink(missing_ok=True)
-        _run("ssh-keygen", "-qt", "ed25519", "-N", "", "-C", "", "-f", f"{HERE}/sshd/host_key")
-    _end(_load("tunnel/state.json").get("agent"))  # left by a keeper that was killed
+        _run("sh", "-c", 'yes | ssh-keygen -qt ed25519 -N "" -f "$0"', f"{HERE}/sshd/host_key")
+    for agent in _around("-s", facts.get("keeper")):  # left by a keeper that was killed
+        _end(agent)
     facts |= {**wanted, "user": _run("id", "-un").strip(), "keeper": _record(os.getpid())}
     facts["port"] = facts["port"] if _alive(facts.get("sshd")) else _free_port(facts.get("port", 0))
     _set_up_ssh(facts, keys)
     _write("runtime.json", facts)
     _keep_sshd_up(facts)
-    told: Facts = {}
-    delay, limit = 1, time.monotonic() + PATIENCE
-    print(f"The SSH server runs; its tunnel: {VIA}.")
+    told, delay, limit = dict[str, Any](), 1, time.monotonic() + PATIENCE
     while True:
         _write("tunnel/state.json", {**facts, **told, "status": "starting"})
         try:
@@ -261,8 +261,10 @@ def _alive(record: list[Any] | None) -> bool:
     return bool(record and record[1] and _record(record[0]) == record)
 
 
-def _children(parent: list[Any] | None) -> list[list[Any]]:
-    pids = _run("pgrep", "-P", str(parent[0])).split() if parent and _alive(parent) else []
+def _around(how: str, record: list[Any] | None) -> list[list[Any]]:
+    """Return the children ("-P") of a process, or its session ("-s"), which may outlive it."""
+    ours = record and _record(record[0])[1] in ("", record[1])  # or the number is another's now
+    pids = _run("pgrep", how, str(record[0])).split() if record and ours else []
     return [_record(int(pid)) for pid in pids]
 
 

@@ -6,7 +6,7 @@ import re
 import threading  # noqa: F401 - whoever renders it starts a thread for it
 import time
 
-from colabdev.payload.cell.core import GPUS, HERE, _children, _load, _run, _write
+from colabdev.payload.cell.core import GPUS, HERE, _around, _load, _run, _write
 
 
 def _release_when_idle(minutes: float) -> None:
@@ -34,4 +34,4 @@ def _busy() -> bool:
             os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
             return True
     work = re.search(r"[1-9]\d* %", _run("sh", "-c", GPUS))
-    return bool(work or _children(_load("runtime.json").get("sshd")))
+    return bool(work or _around("-P", _load("runtime.json").get("sshd")))

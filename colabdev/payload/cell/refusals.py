@@ -13,6 +13,5 @@ REFUSALS = {  # with the page of ngrok's dashboard where it is mended
     "725 726 729": ("This month's ngrok bandwidth or connections are used up.", "usage"),
     "8012": ("ngrok's agent does not reach the SSH server: run colabdev_stop().", "endpoints"),
     "8013": ("ngrok wants a payment card on file for TCP; it does not charge it.", "settings"),
-    "8014": ("A policy of the ngrok account blocks this tunnel.", "endpoints"),
-    "9009": ("The plan of this ngrok account does not allow this tunnel.", "billing"),
+    "8014 9009": ("The ngrok account's plan or policy does not allow this tunnel.", "billing"),
 }

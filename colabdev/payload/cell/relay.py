@@ -1,20 +1,22 @@
 """The relay tunnel: a reverse forward of OpenSSH's to a server of the user's own."""
 
+import subprocess
 import time
 from collections.abc import Generator
 from typing import Any
 
 from colabdev.payload.cell.core import (
     HERE,
+    OURS,
     CellError,
     Facts,
     _alive,
     _end,
     _run,
-    _started,
     _wait_for,
     _write,
 )
+from colabdev.payload.cell.linux import _record
 from colabdev.payload.cell.secret import _colab_secret
 
 VIA, PORTS, PATIENCE = "relay", (), 600  # the user adds a line at the relay meanwhile
@@ -28,7 +30,7 @@ SSH_SETTINGS = (
 
 def _prepare(settings: list[Any]) -> None:
     """Take the key of Colab's Secrets (COLABDEV_RELAY_KEY), else make one of this machine's."""
-    relay, host_key, port = settings
+    relay, host_key, port, *_ = settings
     file = f"{HERE}/tunnel/relay_key"
     if secret := _colab_secret("COLABDEV_RELAY_KEY"):
         file = _write("tunnel/relay_secret", f"{secret}\n")
@@ -60,12 +62,12 @@ def _greets(address: str) -> bool:
 
 def _hold(facts: Facts) -> Generator[Facts, None, None]:
     """Run one ssh that holds the port, until it ends."""
-    relay, host_key, port = facts["settings"]
+    relay, host_key, port, *_ = facts["settings"]
     log, place = HERE / "tunnel/relay.log", f"127.0.0.1:{port}"
-    _write("tunnel/relay.log", "")
     words = ["ssh", "-F", f"{HERE}/tunnel/relay_config", "-N", "-R"]
     words += [f"{place}:127.0.0.1:{facts['port']}", "relay"]
-    agent = _started(words, "tunnel/relay.log", "tunnel/relay.log")
+    with open(log, "w", **OURS) as out:  # in the keeper's session, and ended with it
+        agent = _record(subprocess.Popen(words, stdin=-3, stdout=out, stderr=out).pid)
     query = {"relay": relay, "relaykey": host_key}
     try:
         while not _greets(place) and not _wait_for(lambda: not _alive(agent), 1):
