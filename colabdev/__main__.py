@@ -21,13 +21,15 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # An old code page lacks letters; stderr shows those in this way from the start.
         sys.stdout.reconfigure(errors="backslashreplace")
-    from colabdev.cli.main import main as run
-
     code: object = 1
     try:
+        from colabdev.cli.main import main as run
+
         run()
     except SystemExit as end:
         code = end.code
+    except KeyboardInterrupt:  # while that was loaded: there is nothing to say of yet
+        code = 130
     with contextlib.suppress(OSError):  # nobody reads it any more
         sys.stdout.flush()
         sys.stderr.flush()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 TICK = 0.1  # seconds between looks at what goes on
-_SAID_AGAIN = 60.0  # seconds after which it is worth a word that the disk is full again
+_SAID_AGAIN = 60.0  # seconds after which it is worth a word that it goes on
 _BLIP = 1.0  # seconds that a line may be broken before it is worth a word
 
 _Value = TypeVar("_Value")
@@ -46,7 +46,8 @@ class Attention:
         self._inside = False  # the job's stderr stopped in the middle of a line
         self._held: list[Callable[[], None]] = []
         self._reconnecting: contextlib.ExitStack | None = None
-        self._said_full = float("-inf")
+        self._said_full = self._said_dropped = float("-inf")
+        self._dropped = 0  # bytes that were not told of yet
 
     @property
     def left(self) -> bool:
@@ -86,7 +87,8 @@ class Attention:
         """Pass on what the job tells; what we have to say ourselves waits for the line's end."""
         self._reporter.event(event)
         if isinstance(event, Dropped):
-            self._say_dropped(event)
+            self._dropped += event.size
+        self._say_dropped(over=isinstance(event, Exited))
         if isinstance(event, DiskFull):
             self._say_full()
         if isinstance(event, Output) and event.stream == "stderr" and event.data:
@@ -109,8 +111,13 @@ class Attention:
             ),
         )
 
-    def _say_dropped(self, event: Dropped) -> None:
-        lost = size_text(event.size)
+    def _say_dropped(self, *, over: bool) -> None:
+        """Tell of the first loss at once, of those that follow in one, now and then."""
+        soon = time.monotonic() - self._said_dropped < _SAID_AGAIN and not over
+        if not self._dropped or soon:
+            return
+        self._said_dropped = time.monotonic()
+        lost, self._dropped = size_text(self._dropped), 0
         text = tr("{lost} of what the job told are gone, the oldest.", lost=lost)
         hint = tr("Its log keeps the newest only; give it more room with --log-limit.")
         self.say(lambda: self._reporter.warn(text, hint))
@@ -165,6 +172,7 @@ class Attention:
         if self._reconnecting:
             self._reconnecting.close()
         self._inside = False
+        self._say_dropped(over=True)
         self.say()
 
 

@@ -12,48 +12,32 @@ import json
 import os
 import re
 import stat
-import struct
 import sys
 import time
 import zlib
 from typing import BinaryIO
 
+from colabdev.payload.records import encode
+from colabdev.payload.telling import Failure, answer, send
 from colabdev.payload.whole import is_closed, is_whole
 
-HEADER = struct.Struct(">cI")
 IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 CHUNK = 256 * 1024
 PROBE = 4096
 
 
-class Failure(Exception):
-    """A failure to tell the laptop: a stable *kind*, a sentence and a next step."""
-
-    def __init__(self, kind: str, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.record = {"kind": kind, "message": message, "hint": hint}
-
-
-def main(job: str, path: str, size: str, version: str, offset: str) -> int:
+def fetch(job: str, path: str, size: str, version: str, offset: str) -> None:
     try:
-        write_all(b"\0colabdev fetch 1\n")
-        try:
-            place = os.path.join(folder_of(job), path)
-            # Not through a link, and without waiting at a pipe.
-            descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with open(descriptor, "rb", 0) as stream:
-                deliver(stream, int(size), version, int(offset))
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            message = f"{path} cannot be read on the far side: {error.strerror}."
-            send(b"E", encode({"kind": "unreadable", "message": message, "hint": ""}))
-        except Failure as failure:
-            send(b"E", encode(failure.record))
-        send(b".", b"")
+        place = os.path.join(folder_of(job), path)
+        # Not through a link, and without waiting at a pipe.
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb", 0) as stream:
+            deliver(stream, int(size), version, int(offset))
     except BrokenPipeError:
-        return 1  # nobody listens any more
-    return 0
+        raise
+    except OSError as error:
+        message = f"{path} cannot be read on the far side: {error.strerror}."
+        raise Failure("unreadable", message) from error
 
 
 def deliver(stream: BinaryIO, announced: int, version: str, offset: int) -> None:
@@ -124,19 +108,5 @@ def folder_of(job: str) -> str:
     return os.path.expanduser(cwd)
 
 
-def send(kind: bytes, body: bytes) -> None:
-    write_all(HEADER.pack(kind, len(body)) + body)
-
-
-def write_all(data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(1, view) :]
-
-
-def encode(value: object) -> bytes:
-    return json.dumps(value).encode()
-
-
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(answer("fetch", fetch, tuple(sys.argv[1:])))

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -179,6 +180,20 @@ def test_an_old_code_page_loses_no_line(encoding: str) -> None:
         assert spelt in done.stdout.decode(encoding)
     done = colabdev("exercises", "list", "--json", env=env)
     assert "텐서 만들기" in json_lines(done)[0]["data"][0]["title"]
+
+
+def test_ctrl_c_while_it_is_loaded_is_no_error() -> None:
+    """As soon as the first of its modules is loaded: no trace of Python's, and 130."""
+    words = [sys.executable, "-X", "importtime", "-m", "colabdev", "run", "--on", "here", "true"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if "click" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "Traceback" not in rest
 
 
 def test_every_command_has_help_with_an_example() -> None:

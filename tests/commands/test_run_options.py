@@ -119,6 +119,15 @@ def test_what_was_dropped_is_said(project: Path) -> None:
         assert len(done.stdout) < 220_000
 
 
+def test_what_is_dropped_again_and_again_is_said_in_one(project: Path) -> None:
+    """Under a small limit a flood outruns who listens: one word at its first loss, one at last."""
+    words = ("--on", "here", "--log-limit", "20KB", "--", "seq", "1000000")
+    done = colabdev("run", *words, cwd=project)
+    assert done.returncode == 0
+    assert done.stdout.endswith(b"\n999999\n1000000\n")
+    assert done.stderr.count(b"are gone, the oldest.") in (1, 2)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device is always full here")
 def test_a_full_disk_under_the_output_ends_the_command_and_not_the_job(project: Path) -> None:
     """What it tells cannot be kept where it was to go: 1, and the way back on stderr."""

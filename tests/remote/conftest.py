@@ -10,6 +10,7 @@ from colabdev.remote.destination import ConnectString, parse_connect_string
 from colabdev.remote.link.client import LinkTransport
 from colabdev.remote.local import LocalTransport
 from colabdev.remote.reach import reach
+from colabdev.remote.runtime import Runtime
 from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.transport import Transport
 from tests.support.link import linked
@@ -52,3 +53,10 @@ def host(request: pytest.FixtureRequest) -> Iterator[Transport]:
         wait = request.param == "ssh"
         with SSHTransport.connect(address.destination, paths.key_file(), wait=wait) as transport:
             yield transport
+
+
+@pytest.fixture
+def runtime(address: ConnectString) -> Iterator[Runtime]:
+    """Register the machine, with links in use."""
+    with linked(address) as found:
+        yield found

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,24 +23,10 @@ from colabdev.remote.ssh import SSHTransport
 from colabdev.remote.transport import run
 from tests.remote.keys import fresh_ed25519
 from tests.remote.relay import relay_to
-from tests.support.link import end_link, link_process, linked
+from tests.support.far import until
+from tests.support.link import end_link, link_process
 
 sshd = pytest.mark.sshd
-
-
-@pytest.fixture
-def runtime(address: ConnectString) -> Iterator[Runtime]:
-    """Register the machine, with links in use."""
-    with linked(address) as found:
-        yield found
-
-
-def _until(path: Path, *, there: bool) -> None:
-    for _ in range(2000):
-        if path.exists() == there:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{path}: {not there}")
 
 
 @sshd
@@ -156,7 +141,7 @@ def test_a_forgotten_runtime_has_no_link(runtime: Runtime) -> None:
     with reach(runtime) as transport:
         assert run(transport, ["true"]).code == 0
         Registry().forget("colab")
-        _until(place.place("colab").socket, there=False)
+        until(lambda: not place.place("colab").socket.exists())
 
 
 @sshd
@@ -206,7 +191,7 @@ def test_another_versions_link_makes_room(
         with monkeypatch.context() as patch:
             patch.setattr(wire, "VERSION", b"0.0.0/0")  # a constant that no link of today has
             assert client.ask(runtime, {"do": "start", "argv": ["true"]}, spawn=False) is None
-        _until(place.place("colab").socket, there=False)
+        until(lambda: not place.place("colab").socket.exists())
         process.write(b"kept")
         assert process.read() == b"kept"
         process.close()

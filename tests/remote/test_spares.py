@@ -5,22 +5,20 @@ import base64
 import contextlib
 import json
 import os
-import time
 import zlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from colabdev import texts
-from colabdev.remote.destination import ConnectString
 from colabdev.remote.link.client import LinkTransport
 from colabdev.remote.program import Program, waiting
 from colabdev.remote.reach import direct, reach
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport, run
-from tests.support.link import end_link, linked
+from tests.support.far import until
+from tests.support.link import end_link
 
 pytestmark = pytest.mark.sshd
 
@@ -32,13 +30,6 @@ print(json.dumps([os.getpid(), sys.argv, os.getcwd(), dict(os.environ), __name__
 print("aside", file=sys.stderr)
 sys.exit(7)
 """
-
-
-@pytest.fixture
-def runtime(address: ConnectString) -> Iterator[Runtime]:
-    """Register the machine, with links in use."""
-    with linked(address) as found:
-        yield found
 
 
 def _program(source: str, *arguments: str) -> Program:
@@ -61,18 +52,10 @@ def _waiting() -> list[psutil.Process]:
     return found
 
 
-def _until(holds: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError
-
-
 def _warm(transport: Transport, count: int = 3) -> list[psutil.Process]:
     """Return the interpreters that wait, once there are *count* and they read."""
     run(transport, ["true"])
-    _until(lambda: len(_waiting()) == count and all(_reads(one) for one in _waiting()))
+    until(lambda: len(_waiting()) == count and all(_reads(one) for one in _waiting()))
     run(transport, ["true"])  # what was on its way before this is there after it
     return _waiting()
 
@@ -114,7 +97,7 @@ def test_one_that_was_used_is_replaced_and_all_end_with_the_link(runtime: Runtim
         second = {process.pid for process in _warm(transport)}
         assert len(first & second) == 2
     end_link()
-    _until(lambda: not _waiting())
+    until(lambda: not _waiting())
 
 
 def test_dead_ones_are_noticed(runtime: Runtime) -> None:
@@ -166,7 +149,7 @@ def test_they_make_room(runtime: Runtime) -> None:
             assert process.read() == f"this is {number}".encode()
             assert process.wait() == 0
             process.close()
-        _until(lambda: not _waiting())
+        until(lambda: not _waiting())
 
 
 @pytest.mark.parametrize("name", ["replica", "jobs", "supervisor", "register", "fetch"])

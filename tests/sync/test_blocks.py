@@ -5,7 +5,6 @@ import os
 import random
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colabdev.payload.replica import BLOCK, MARK, Known, Row, Sending, Wanted, make_row, mark
-from colabdev.remote.local import LocalProcess, LocalTransport
-from colabdev.remote.program import Program
 from colabdev.remote.transport import Transport
 from colabdev.sync.blocks import Marking
 from colabdev.sync.engine import sync
+from tests.support.counting import CountingTransport
 from tests.sync.conftest import PEER, Far
 from tests.sync.trees import read, stages, write
 
@@ -25,40 +23,11 @@ SIZE = 3_000_000
 LIMIT = 50 * 64 * 1024
 
 
-class CountingProcess(LocalProcess):
-    """A real process; *count* holds the bytes that went to and came from it."""
-
-    def __init__(self, argv: Sequence[str], count: list[int]) -> None:
-        super().__init__(argv)
-        assert isinstance(argv, Program)
-        self._count = count
-        self._count[0] += sum(map(len, argv.arguments))  # the question, and what goes along
-
-    def write(self, data: bytes) -> None:
-        self._count[0] += len(data)
-        super().write(data)
-
-    def read(self, size: int = 65536) -> bytes:
-        chunk = super().read(size)
-        self._count[0] += len(chunk)
-        return chunk
-
-
-class CountingTransport(LocalTransport):
-    """A transport that counts what its processes hear and say."""
-
-    def __init__(self) -> None:
-        self.count = [0]
-
-    def start(self, argv: Sequence[str]) -> LocalProcess:
-        return CountingProcess(argv, self.count)
-
-
 def carried(project: Path, far: Far) -> int:
     """Sync and return how many bytes travelled."""
     with CountingTransport() as transport:
         _sync(project, transport, far)
-        return transport.count[0]
+        return transport.count.total()
 
 
 def _sync(project: Path, transport: Transport, far: Far) -> None:

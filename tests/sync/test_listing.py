@@ -1,15 +1,14 @@
 """What is known of a runtime is not listed again, and never believed when it is no longer so."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any  # JSON
 
 import pytest
 
 from colabdev.errors import ProtocolError
-from colabdev.remote.local import LocalProcess, LocalTransport
 from colabdev.sync.engine import sync
+from tests.support.counting import CountingTransport
 from tests.sync.conftest import PEER, Far
 from tests.sync.test_replica import PRELUDE, Liar
 from tests.sync.trees import Link, read, write
@@ -17,34 +16,11 @@ from tests.sync.trees import Link, read, write
 MANY = {f"{number:03}/한글.py": f"{number}".encode() for number in range(300)}
 
 
-class CountingProcess(LocalProcess):
-    """A real process; *count* holds the bytes that came from it."""
-
-    def __init__(self, argv: Sequence[str], count: list[int]) -> None:
-        super().__init__(argv)
-        self._count = count
-
-    def read(self, size: int = 65536) -> bytes:
-        chunk = super().read(size)
-        self._count[0] += len(chunk)
-        return chunk
-
-
-class CountingTransport(LocalTransport):
-    """A transport that counts what its processes say."""
-
-    def __init__(self) -> None:
-        self.count = [0]
-
-    def start(self, argv: Sequence[str]) -> LocalProcess:
-        return CountingProcess(argv, self.count)
-
-
 def received(project: Path, far: Far) -> int:
     """Sync and return how many bytes came from the far side."""
     with CountingTransport() as transport:
         sync(project, transport, str(far.folder), peer=PEER)
-        return transport.count[0]
+        return transport.count["told"]
 
 
 def test_without_changes_next_to_nothing_comes_back(project: Path, far: Far) -> None:
