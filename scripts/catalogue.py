@@ -21,11 +21,16 @@ PAYLOAD = CHECKOUT / "colabdev/payload"
 FAR = CHECKOUT / "colabdev/locale/ko/far.json"
 PO = CHECKOUT / "colabdev/locale/ko/LC_MESSAGES/colabdev.po"
 MO = PO.with_suffix(".mo")
-_CLICK = ("core.py", "exceptions.py", "formatting.py", "parser.py", "decorators.py", "types.py")
+_CLICK = (
+    *("core.py", "exceptions.py", "formatting.py", "parser.py", "decorators.py", "types.py"),
+    "termui.py",
+)
 
 
 # What click says to programmers, not to users.
-_PROGRAMMERS = re.compile("decl|Name '{name}' defined|No options defined|%\\(prog\\)s")
+_PROGRAMMERS = re.compile(
+    "decl|Name '{name}' defined|No options defined|Unknown color|%\\(prog\\)s"
+)
 
 
 def messages() -> dict[str, str | tuple[str, str]]:

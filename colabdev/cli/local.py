@@ -36,7 +36,15 @@ def up(console: Console, local: bool, name: str, python: str | None) -> None:
             tr("Say so with --local; for Colab: colabdev cell --copy"),
         )
     connection = connect(up_local(console, name=name, python=python), name, console)
-    console.result(connection)
+    end = "colabdev down" if name == "local" else f"colabdev down --name {name}"
+    console.result(
+        connection,
+        tr(
+            "Next: 'colabdev run SCRIPT' in your project, or 'colabdev new DIR' for one to try. "
+            "It runs until '{end}'.",
+            end=end,
+        ),
+    )
 
 
 @click.command(short_help="End a runtime on this machine and remove its files.")

@@ -1,6 +1,7 @@
 """``--watch``: what a command shows, again and again, in the same place of a terminal."""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar  # click's own callables are untyped in their arguments
@@ -46,6 +47,8 @@ def watched(
             return
         from colabdev.cli.live import in_place
 
+        told = iter(looks)
+        first = next(told)  # what fails at once leaves no empty line where it would have been
         with in_place() as show:
-            for found in looks:
+            for found in itertools.chain([first], told):
                 show(*screen(found))
