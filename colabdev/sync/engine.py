@@ -227,10 +227,15 @@ class _Sync:
         if not options.named:
             return plan
         if not any(map(self._chosen, here.keys() | there.keys() | self._archive.entries.keys())):
-            names = ", ".join(map(shown, options.named))
+            paths = options.mode is Mode.PUSH  # as patterns from the top of the project
+            names = ", ".join(
+                shown(one.removeprefix("/") if paths else one) for one in options.named
+            )
             raise InputError(
                 tr("Nothing matches {names}, neither here nor on the runtime.", names=names),
-                tr(
+                tr("See what there is to send: colabdev sync --dry-run --mode push")
+                if paths
+                else tr(
                     "Patterns are those of .gitignore; put them in quotes: colabdev pull 'out/*.pt'"
                 ),
             )

@@ -197,11 +197,14 @@ def test_force_may_replace_a_folder_by_a_file_only_when_it_is_empty(
 
 
 def test_nothing_of_the_name_is_said(project: Path, far: Far) -> None:
-    """A pattern without a match is an error with a next step."""
+    """A pattern without a match is an error with a next step; of a path, it is one for paths."""
     write(project, {"a": b"a"})
     with pytest.raises(InputError, match="Nothing matches nope") as refusal:
         far.sync(project, options=Options(Mode.PULL, named=("nope",)))
-    assert refusal.value.hint
+    assert "colabdev pull" in refusal.value.hint
+    with pytest.raises(InputError, match="Nothing matches nope") as refusal:
+        far.sync(project, options=Options(Mode.PUSH, named=("/nope",)))
+    assert "--mode push" in refusal.value.hint
 
 
 def test_large_files_travel_when_told_to(project: Path, far: Far) -> None:
