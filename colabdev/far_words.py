@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from colabdev import language
 
 HOLE = re.compile(r"\{[^{}]*\}")  # where a sentence of the payload has a value
+_LONGEST = 2000  # characters: to fit a long text into holes may take its length to the third
 
 
 def translated(text: str, depth: int = 3) -> str:
     """Return *text* of a program of `colabdev.payload` in the user's language.
 
     Its sentences stand in the language's ``far.json`` with their holes, in which other sentences
-    may stand. A text that none of them fits (an older program's, the system's own) stays as it is.
+    may stand. A text that none of them fits (an older program's, the system's own) stays as it is,
+    and so does one that is longer than any of ours.
     """
+    if len(text) > _LONGEST:
+        return text
     known = _known(language.spoken())
     if text in known:
         return known[text]

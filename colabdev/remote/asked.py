@@ -46,7 +46,7 @@ class Asked:
         except NotKept:
             self._process.close()
             self._kept.note(self._program, False)
-            self._conversation, self._process, self._program = self._start()
+            self._conversation, self._process, self._program = self._start(whole=True)
             self.write(self._more)
             said = self._conversation.greet()
         if KEEPS in said:
@@ -63,11 +63,12 @@ class Asked:
         """End the program, if it has not ended."""
         self._process.close()
 
-    def _start(self) -> tuple[Conversation, Process, Program]:
+    def _start(self, *, whole: bool = False) -> tuple[Conversation, Process, Program]:
+        """Start the program; *whole*, it travels there whatever was noted of the machine."""
         first = base64.b64encode(self.question).decode()
         arguments = [first] if len(first) <= _IN_ARGUMENT else []
         started = program(self._name, *arguments, keep=True)
-        if self._kept.has(started):
+        if not whole and self._kept.has(started):
             started = program(self._name, *arguments, kept=True)
         process = self._transport.start(started)
         if not arguments:

@@ -91,6 +91,7 @@ class Archive:
         others = sorted(self._path.parent.glob("*.json"), key=lambda path: -path.stat().st_mtime)
         for path in others[_KEPT:]:
             path.unlink()
+            path.with_suffix(".ask").unlink(missing_ok=True)  # as `colabdev.sync.ahead` writes it
 
     def _written(self, document: str) -> Iterator[bytes]:
         """Yield *document* with the entries in lines, so that neither is ever text at once."""

@@ -13,6 +13,7 @@ from colabdev import paths
 from colabdev.payload.replica import inflate, load_json, pack_json
 from colabdev.remote.asked import Asked
 from colabdev.remote.frames import pack
+from colabdev.remote.kept import Kept
 from colabdev.remote.local import LocalProcess, LocalTransport
 
 LIFE = "0123456789abcdef" * 2
@@ -106,6 +107,17 @@ def test_one_that_is_not_as_it_was_travels_again(
     assert names(transport, folder) == ["a"]
     carried = [size > TEXT for size in transport.sizes]
     assert carried == [True, False, True, False]
+
+
+def test_a_note_that_stays_wrong_harms_nothing(
+    transport: Listening, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it cannot be written, or another command puts it back, the program travels again."""
+    names(transport, folder)
+    kept(home)[0].unlink()
+    monkeypatch.setattr(Kept, "note", lambda *_: None)
+    assert names(transport, folder) == []
+    assert [size > TEXT for size in transport.sizes] == [True, False, True]
 
 
 def test_a_machine_that_keeps_nothing_is_sent_everything(

@@ -1,5 +1,6 @@
 """The last question is asked again at once, and counts only where it is what there is to ask."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -115,6 +116,20 @@ def test_what_asks_otherwise_leaves_the_question(agreed: Path, far: Far, options
     assert place(agreed, PEER).read_bytes() == before
     synced(agreed, far)
     assert read(agreed) == read(far.folder)
+
+
+def test_the_question_goes_with_its_machine(agreed: Path, far: Far) -> None:
+    """Of machines that are forgotten none stays."""
+    folder = place(agreed, PEER).parent
+    for number in range(20):
+        for old in (folder / f"old-{number}.json", folder / f"old-{number}.ask"):
+            old.write_bytes(b"{}")
+            os.utime(old, (number, number))
+    (agreed / "a").write_bytes(b"edited")
+    synced(agreed, far)
+    names = {kind: {path.stem for path in folder.glob(f"*.{kind}")} for kind in ("json", "ask")}
+    assert names["ask"] == names["json"]
+    assert len(names["ask"]) == 10
 
 
 @pytest.mark.parametrize("damage", [b"nonsense", b"", b"x" * 100_000], ids=["no", "none", "long"])
