@@ -112,6 +112,25 @@ def test_errors_cross_as_their_kinds(runtime: Runtime) -> None:
 
 
 @sshd
+def test_errors_come_in_the_language_of_who_asked(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever started the link, and whatever they spoke."""
+    assert runtime.destination
+    with reach(runtime) as transport:
+        assert run(transport, ["echo", "up"]).stdout == b"up\n"
+    link = link_process()
+    foreign = replace(runtime, destination=replace(runtime.destination, host_key=fresh_ed25519()))
+    Registry().put(foreign)
+    for language, words in (("ko", "다른 머신이"), ("en", "Another machine")):
+        monkeypatch.setenv("LANGUAGE", language)
+        with reach(foreign) as transport, pytest.raises(HostKeyMismatch) as caught:
+            transport.start(["true"])
+        assert words in caught.value.message
+    assert link_process() == link
+
+
+@sshd
 def test_a_moved_tunnel(runtime: Runtime) -> None:
     """A cut is told to who listens; with the new address in the registry the link finds it."""
     assert runtime.destination

@@ -20,7 +20,7 @@ from colabdev.errors import (
     HostUnreachable,
     RemoteFailure,
 )
-from colabdev.language import tr
+from colabdev.language import spoken, tr
 from colabdev.remote.destination import ConnectString
 from colabdev.remote.link import place, wire
 from colabdev.remote.program import Program
@@ -146,7 +146,8 @@ def ask(runtime: Runtime, request: dict[str, Any], *, spawn: bool = True) -> Lin
     """
     assert runtime.destination is not None, "this machine needs no link"
     connect = str(ConnectString(runtime.destination, runtime.boot_id, runtime.root))
-    words = wire.pack(b"R", json.dumps({**request, "connect": connect}).encode())
+    told = {**request, "connect": connect, "lang": spoken()}
+    words = wire.pack(b"R", json.dumps(told).encode())
     spot = place.place(runtime.alias)
     for _ in range(3):
         link = _dialled(spot, runtime.alias, spawn)

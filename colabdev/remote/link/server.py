@@ -14,6 +14,7 @@ from typing import Any  # a request is JSON: a mapping of anything
 import filelock
 
 from colabdev.errors import ColabdevError
+from colabdev.language import choose
 from colabdev.remote.link import place, wire
 from colabdev.remote.link.client import Line
 from colabdev.remote.link.trunk import Forgotten, NoRoom, Trunk
@@ -129,6 +130,7 @@ class Link:
             with contextlib.suppress(Forgotten):
                 self._trunk.look(anew=True)
             return
+        choose(str(request.get("lang", "")))  # of what goes wrong it is told in its own language
         visitor.setblocking(True)
         try:
             lent = self._trunk.lend(request)
