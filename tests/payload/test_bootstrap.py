@@ -16,6 +16,8 @@ import pytest
 
 from colabdev.payload.cell import core, linux
 from colabdev.remote.destination import parse_connect_string
+from colabdev.store import private_dir
+from tests.support.disk import fill, small_disk
 from tests.support.runtime import (
     connect_string,
     put_cell,
@@ -235,6 +237,20 @@ def test_a_record_that_is_deleted_is_made_again(folder: Path) -> None:
         assert "Stopped" in runtime.cell("stop")
         assert not core._alive(keeper)
         assert not core._alive(before["sshd"])
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, for a disk of its own")
+def test_a_disk_that_is_full_ends_neither_keeper_nor_server(folder: Path) -> None:
+    """A job may fill the disk: the road to it stays, and the keeper goes on with its work."""
+    home = private_dir(folder / "vm")
+    with small_disk(home, "2m"), start_runtime(home) as runtime:
+        login = [*ssh_command(runtime.connect_string, folder), "true"]
+        fill(home / "checkpoint")
+        os.kill(runtime.facts["sshd"][0], signal.SIGKILL)
+        wait_until(lambda: not subprocess.run(login, capture_output=True).returncode, "a login")
+        assert core._alive(runtime.facts["keeper"])
+        (home / "checkpoint").unlink()
+        assert connect_string(runtime.cell()) == runtime.connect_string
 
 
 def test_a_dead_server_is_brought_back_by_the_keeper(folder: Path) -> None:

@@ -104,7 +104,7 @@ def _show(cell: str, wanted: Facts, keys: list[str], keep_open: bool) -> None:
     """Run the *cell* as a process of its own, which outlives the notebook; show what it says."""
     words, said = [sys.executable, "-u", "-X", "utf8", cell, "keep"], ""
     with open(HERE / "keeper.log", "a+", **OURS) as log:
-        facts = _load("runtime.json") or _load("tunnel/state.json")  # one may have been deleted
+        facts = {**_load("runtime.json"), **_load("tunnel/state.json")}  # one may be gone
         if _alive(keeper := facts.get("keeper")) and {**facts, **wanted} == facts:
             _set_up_ssh(facts, keys)  # the keeper sees that, and says again where the server is
         else:
@@ -156,24 +156,25 @@ def _keep(wanted: Facts, keys: list[str]) -> None:
     _write("runtime.json", facts)
     _keep_sshd_up(facts)
     told, delay, limit = dict[str, Any](), 1, time.monotonic() + PATIENCE
+    _write("tunnel/state.json", {**facts, "status": "starting"})
     while True:
-        _write("tunnel/state.json", {**facts, **told, "status": "starting"})
         try:
             for state in _hold(facts):
-                _keep_sshd_up(facts)
-                state["asked"] = os.stat(HERE / "sshd/authorized_keys").st_mtime_ns
-                if any(
-                    state.get(each) != told.get(each) for each in ("address", "closed", "asked")
-                ):
-                    _announce(facts, state, told.get("address", ""))
-                _write("tunnel/state.json", {**facts, **state, "status": "up"})
-                told, delay = state, 1
-        except CellError as lost:
-            _write("tunnel/state.json", {**facts, **told, "status": "lost", "code": lost.reason})
-            if not told and (lost.reason or time.monotonic() > limit):
+                with contextlib.suppress(OSError):  # as of a full disk, which is no end of a tunnel
+                    _keep_sshd_up(facts)
+                    state["asked"] = os.stat(HERE / "sshd/authorized_keys").st_mtime_ns
+                    if any(state.get(x) != told.get(x) for x in ("address", "closed", "asked")):
+                        _announce(facts, state, told.get("address", ""))
+                    _write("tunnel/state.json", {**facts, **state, "status": "up"})
+                    told, delay = state, 1
+        except CellError as why:
+            fatal = not told and (why.reason or time.monotonic() > limit)
+            with contextlib.suppress(OSError):
+                _write("tunnel/state.json", {**facts, **told, "status": "off", "code": why.reason})
+                if delay < 15 and not fatal:  # the same again and again says nothing new
+                    print(why)
+            if fatal:
                 raise
-            if delay < 15:  # the same again and again says nothing new
-                print(lost)
         time.sleep(delay)
         delay = min(2 * delay, 15)
 
@@ -219,8 +220,8 @@ def _set_up_ssh(facts: Facts, keys: list[str]) -> None:
     config = _write("sshd/sshd_config", "\n".join([*lines, f"SetEnv {' '.join(pairs)}", ""]))
     facts["serve"] = [program, "-D", "-e", "-f", config]
     subprocess.run([program, "-t", "-f", config], check=True)
+    (HERE / "sshd/pid").unlink(missing_ok=True)
     if _alive(facts.get("sshd")):
-        (HERE / "sshd/pid").unlink(missing_ok=True)
         os.kill(facts["sshd"][0], signal.SIGHUP)  # it reads that anew, and logins live on
         _wait_for((HERE / "sshd/pid").exists, 10)
 
@@ -231,7 +232,6 @@ def _quoted(text: str) -> str:  # as sshd's argv_split reads it
 
 def _keep_sshd_up(facts: Facts) -> None:
     if not _alive(facts.get("sshd")):
-        (HERE / "sshd/pid").unlink(missing_ok=True)
         facts["sshd"] = _started(facts["serve"], "sshd/log", "sshd/log")
         _write("runtime.json", facts)
         if not _wait_for((HERE / "sshd/pid").exists, 10):
