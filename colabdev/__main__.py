@@ -23,6 +23,8 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     code: object = 1
     try:
+        if sys.argv[1:] in (["sync"], ["sync", "--json"]):  # as it is typed most
+            _ask_ahead()
         from colabdev.cli.main import main as run
 
         run()
@@ -35,6 +37,16 @@ def main() -> None:
         sys.stderr.flush()
     atexit._run_exitfuncs()  # what libraries have to put away, as temporary folders
     os._exit(code if isinstance(code, int) else 0)
+
+
+def _ask_ahead() -> None:
+    """Let a machine begin with its part of a sync before the command line is loaded."""
+    from pathlib import Path
+
+    from colabdev.sync.ahead import begin
+
+    with contextlib.suppress(OSError):  # the folder is gone, which is told later
+        begin(Path.cwd())
 
 
 def _stand_in() -> None:

@@ -8,10 +8,10 @@ from colabdev.commands.reporter import Reporter
 from colabdev.errors import InputError, SyncConflict
 from colabdev.far_words import translated
 from colabdev.language import tr
-from colabdev.remote.asked import Asked
 from colabdev.remote.runtime import Runtime
 from colabdev.remote.transport import Transport
 from colabdev.settings import setting
+from colabdev.sync.ahead import Ahead
 from colabdev.sync.along import Along
 from colabdev.sync.engine import sync
 from colabdev.sync.names import remote_name
@@ -31,7 +31,7 @@ def sync_project(
     options: Options | None = None,
     heard: Callable[[SyncReport], None] = lambda _report: None,
     along: Along | None = None,
-    ahead: Asked | None = None,
+    ahead: Ahead | None = None,
 ) -> SyncReport:
     """Make *project* and its copy on *runtime* agree; say what was left alone and why.
 

@@ -65,13 +65,18 @@ class Asked:
 
     def _start(self, *, whole: bool = False) -> tuple[Conversation, Process, Program]:
         """Start the program; *whole*, it travels there whatever was noted of the machine."""
-        first = base64.b64encode(self.question).decode()
-        arguments = [first] if len(first) <= _IN_ARGUMENT else []
-        started = program(self._name, *arguments, keep=True)
+        started = opening(self._name, self.question, keep=True)
         if not whole and self._kept.has(started):
-            started = program(self._name, *arguments, kept=True)
+            started = opening(self._name, self.question, kept=True)
         process = self._transport.start(started)
-        if not arguments:
+        if not started.arguments:
             with contextlib.suppress(RemoteFailure):  # it reads nothing: its greeting says why
                 process.write(self.question)
         return Conversation(process, self._name), process, started
+
+
+def opening(name: str, question: bytes, *, keep: bool = False, kept: bool = False) -> Program:
+    """Return what starts the program *name* with *question*, which goes along if it is short."""
+    first = base64.b64encode(question).decode()
+    arguments = [first] if len(first) <= _IN_ARGUMENT else []
+    return program(name, *arguments, keep=keep, kept=kept)

@@ -8,33 +8,85 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from colabdev.remote.asked import Asked
-from colabdev.remote.reach import stands
-from colabdev.remote.runtime import Runtime
+from colabdev.errors import ColabdevError
+from colabdev.language import choose
+from colabdev.remote.asked import Asked, opening
+from colabdev.remote.link.client import LinkTransport
+from colabdev.remote.reach import reach, stands
+from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
+from colabdev.settings import setting
 
 _LONGEST = 40_000  # bytes: with more it would have to be written after the start
+
+
+class Ahead:
+    """A *question* that is on its way over *transport*, and may turn out to be the right one."""
+
+    def __init__(self, transport: Transport, question: bytes, boot_id: str) -> None:
+        self.question = question
+        self._transport = transport
+        self._boot_id = boot_id
+        self._asked: Asked | None = None
+        if isinstance(transport, LinkTransport):
+            transport.announce(opening("replica", question))
+        else:
+            self.take()
+
+    def take(self) -> Asked:
+        """Return the program that was asked it.
+
+        Raises:
+            TransportError: the machine cannot be reached.
+        """
+        if self._asked is None:
+            self._asked = Asked(self._transport, "replica", self.question, boot_id=self._boot_id)
+        return self._asked
+
+    def close(self) -> None:
+        """End the program, if it has not ended."""
+        if self._asked is not None:
+            self._asked.close()
+
+
+# What was asked before the command line was loaded, and for which project, where.
+_begun: list[tuple[Path, Runtime, Transport, Ahead]] = []
+
+
+def begin(project: Path) -> None:
+    """Ask for *project* over the link that stands to the default runtime, if there is one.
+
+    `asked_ahead` takes it up. What goes wrong is met again by whoever tells of it.
+    """
+    with contextlib.suppress(ColabdevError, OSError):
+        choose(setting("lang").value or "")  # a link is told which language is spoken
+        runtime = Registry().get(None)
+        if runtime.destination and (question := _question(project, runtime)):
+            transport = reach(runtime)
+            ahead = Ahead(transport, question, runtime.boot_id)
+            _begun.append((project, runtime, transport, ahead))
 
 
 @contextlib.contextmanager
 def asked_ahead(
     project: Path, runtime: Runtime, transport: Callable[[], Transport]
-) -> Iterator[Asked | None]:
+) -> Iterator[Ahead | None]:
     """Lend what was asked on *runtime* for the whole *project*; None where that gains nothing.
 
     A connection that has yet to be made takes so long that the question can wait for it.
-
-    Raises:
-        TransportError: the machine cannot be reached.
     """
-    question = _remembered(project, runtime.boot_id) if stands(runtime) else b""
-    if not question:
-        yield None
-        return
-    with contextlib.closing(
-        Asked(transport(), "replica", question, boot_id=runtime.boot_id)
-    ) as asked:
-        yield asked
+    ahead = None
+    with contextlib.ExitStack() as opened:
+        while _begun:
+            *meant, its_transport, begun = _begun.pop()
+            opened.enter_context(its_transport)
+            opened.callback(begun.close)
+            if meant == [project, runtime]:
+                ahead = begun
+        if ahead is None and (question := _question(project, runtime)):
+            ahead = Ahead(transport(), question, runtime.boot_id)
+            opened.callback(ahead.close)
+        yield ahead
 
 
 def remember(project: Path, boot_id: str, question: bytes) -> None:
@@ -50,6 +102,11 @@ def remember(project: Path, boot_id: str, question: bytes) -> None:
 def place(project: Path, boot_id: str) -> Path:
     """Return the file of the question."""
     return project / ".colabdev" / "sync" / f"{boot_id}.ask"
+
+
+def _question(project: Path, runtime: Runtime) -> bytes:
+    """Return what is to be asked ahead, none where no connection stands."""
+    return _remembered(project, runtime.boot_id) if stands(runtime) else b""
 
 
 def _remembered(project: Path, boot_id: str) -> bytes:

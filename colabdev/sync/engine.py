@@ -10,9 +10,8 @@ from colabdev.errors import InputError, SyncHalted
 from colabdev.language import mark, tr
 from colabdev.payload import replica as wire
 from colabdev.payload.replica import Frame
-from colabdev.remote.asked import Asked
 from colabdev.remote.transport import Transport
-from colabdev.sync.ahead import remember
+from colabdev.sync.ahead import Ahead, remember
 from colabdev.sync.along import Along
 from colabdev.sync.archive import Archive, open_archive
 from colabdev.sync.blocks import Blocks
@@ -59,7 +58,7 @@ def sync(
     wait: float = 30.0,
     now: Callable[[], int] = time.time_ns,
     along: Along | None = None,
-    ahead: Asked | None = None,
+    ahead: Ahead | None = None,
 ) -> SyncReport:
     """Make *project* and the folder *remote_root* of the machine *peer* agree.
 

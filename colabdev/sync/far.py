@@ -17,6 +17,7 @@ from colabdev.payload.replica import Frame
 from colabdev.remote.asked import Asked
 from colabdev.remote.frames import Conversation, pack
 from colabdev.remote.transport import Transport
+from colabdev.sync.ahead import Ahead
 from colabdev.sync.blocks import Marking
 from colabdev.sync.contents import Contents, Meter, Sent, bare_frames, files_of, header
 from colabdev.sync.reconcile import Change, Limit
@@ -50,9 +51,10 @@ class RemoteReplica:
         known: Mapping[str, Entry] | None = None,
         *,
         boot_id: str = "",
-        ahead: Asked | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         self._ahead = ahead
+        self._is_ahead = False  # its question was the right one
         self._transport = transport
         self._root = root
         self._known = known or {}
@@ -108,7 +110,7 @@ class RemoteReplica:
             self.took = list(self._send(rest or (), is_ended=is_all))
             return snapshot
         self._packer = wire.Packer(strong)  # what the other one has under way is let go by
-        is_waiting = self._asked is self._ahead and not self.same if pushed is None else not is_all
+        is_waiting = self._is_ahead and not self.same if pushed is None else not is_all
         if is_waiting:
             self._conversation.send(b".", b"")
         return snapshot
@@ -155,7 +157,7 @@ class RemoteReplica:
             else:
                 along += pack(b".", b"")
         if self._ahead and self._ahead.question == self.question(rules, known, verdict=verdict):
-            self._asked = self._ahead
+            self._asked, self._is_ahead = self._ahead.take(), True
             self._asked.write(along)
             return rest
         whole = self.question(rules, known, push=pushed is not None, verdict=verdict) + along

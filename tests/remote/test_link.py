@@ -68,6 +68,54 @@ def test_commands_that_start_at_once_share_one_link(runtime: Runtime) -> None:
 
 
 @sshd
+def test_what_was_announced_is_started_once(runtime: Runtime, folder: Path) -> None:
+    """It runs before anybody waits for it; the `start` of just that takes it up, and ends else."""
+    mark, other = folder / "mark", folder / "other"
+    words = ["sh", "-c", f"echo x >> '{mark}'; cat; echo ended >> '{mark}'"]
+    with reach(runtime) as transport:
+        assert isinstance(transport, LinkTransport)
+        transport.announce(words)  # there is no link yet, and none is made for this
+        assert not place.place("colab").socket.exists()
+        run(transport, ["true"])
+        transport.announce(words)
+        until(mark.exists)
+        process = transport.start(words)
+        process.write(b"through")
+        assert process.read() == b"through"
+        process.close_stdin()
+        assert process.wait() == 0
+        assert mark.read_text() == "x\nended\n"
+        process.close()
+        mark.unlink()
+        transport.announce(words)
+        until(mark.exists)
+        assert run(transport, ["sh", "-c", f"echo other > '{other}'"]).code == 0
+        assert other.read_text() == "other\n"
+        transport.announce(words)  # left at the end, when it is not wanted
+    with reach(runtime) as transport:
+        assert run(transport, ["echo", "after"]).stdout == b"after\n"
+
+
+@sshd
+def test_an_announcement_that_was_lost_is_made_again(runtime: Runtime) -> None:
+    """The link ends between the announcement and the start: another one starts it."""
+    with reach(runtime) as transport:
+        assert isinstance(transport, LinkTransport)
+        run(transport, ["true"])
+        transport.announce(["echo", "said"])
+        os.kill(link_process().pid, 9)
+        done = None
+        for _ in range(2):  # what had been accepted already is lost, as ever
+            try:
+                done = run(transport, ["echo", "said"])
+                break
+            except ConnectionLost:
+                continue
+        assert done is not None
+        assert done.stdout == b"said\n"
+
+
+@sshd
 def test_without_a_link_it_goes_direct(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     """COLABDEV_LINK=0 dials a connection of the command's own and starts nothing."""
     monkeypatch.setenv("COLABDEV_LINK", "0")

@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 
 from colabdev.errors import RemoteFailure
+from colabdev.remote.destination import parse_connect_string
+from colabdev.remote.link import place as link_place
 from colabdev.remote.local import LocalProcess, LocalTransport
+from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Runtime
-from colabdev.sync.ahead import asked_ahead, place
+from colabdev.sync.ahead import Ahead, asked_ahead, begin, place
 from colabdev.sync.engine import sync
 from colabdev.sync.options import Mode, Options
 from colabdev.sync.report import SyncReport
+from tests.support.link import linked
+from tests.support.runtime import start_runtime
 from tests.sync.conftest import PEER, Far
 from tests.sync.trees import Tree, read, stages, write
 
@@ -39,6 +44,39 @@ def synced(project: Path, far: Far, options: Options | None = None) -> tuple[Syn
                 project, transport, str(far.folder), peer=PEER, options=options, ahead=ahead
             )
         return report, transport.count
+
+
+@pytest.mark.sshd
+def test_what_was_begun_is_taken_up(project: Path, home: Path) -> None:
+    """Asked before the command line is there, over the link; for other projects it is nothing."""
+    write(project, TREE)
+    with start_runtime(home / "vm") as machine:
+        address = parse_connect_string(machine.connect_string)
+        root = f"{address.root}/p"
+
+        def again(folder: Path) -> SyncReport:
+            begin(folder)
+            with (
+                reach(runtime) as transport,
+                asked_ahead(project, runtime, lambda: transport) as ahead,
+            ):
+                asked.append(ahead)
+                return sync(project, transport, root, peer=runtime.boot_id, ahead=ahead)
+
+        with linked(address) as runtime:
+            asked: list[Ahead | None] = []
+            begin(project)  # there is no link yet, and nothing to ask
+            assert not link_place.place(runtime.alias).socket.exists()
+            assert len(again(project).sent) == 5
+            assert asked == [None]
+            assert again(project).unchanged == 4
+            (project / "a").write_bytes(b"edited")
+            assert again(project).sent == ("a",)
+            (Path(root) / "e").write_bytes(b"edited there")
+            assert again(project).received == ("e",)
+            assert again(project.parent).unchanged == 4
+            assert all(asked[1:])
+            assert read(Path(root)) == read(project)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self  # a request is JSON: a mapping of anything
+from typing import TYPE_CHECKING, Any, NamedTuple, Self  # a request is JSON: a mapping of anything
 
 from colabdev.errors import (
     ColabdevError,
@@ -57,13 +57,21 @@ class LinkTransport:
         self._find = find
         self._own: Transport | None = None
         self._dialling = threading.Lock()
+        self._said: Said | None = None
+
+    def announce(self, argv: Sequence[str]) -> None:
+        """Ask for *argv* and wait for nothing: the `start` of just that hears the answer.
+
+        Where no link listens nothing is said, and nothing is started.
+        """
+        spot, words = place.place(self._runtime.alias), _words(self._runtime, _starting(argv))
+        with contextlib.suppress(OSError):
+            self._said = Said(words, Line(place.dial(spot)))
+            self._said.line.send(words, _GREETING)
 
     def start(self, argv: Sequence[str]) -> Process:
         if self._own is None:
-            what: dict[str, Any] = {"argv": list(argv)}
-            if isinstance(argv, Program):
-                what = {"program": [argv.name, argv.packed, argv.arguments]}
-            line = self._ask({"do": "start", **what})
+            line = self._ask(_starting(argv))
             if line is not None:
                 return LinkProcess(line, self._runtime.alias)
         with self._dialling:
@@ -72,8 +80,9 @@ class LinkTransport:
         return self._own.start(argv)
 
     def _ask(self, request: dict[str, Any]) -> "Line | None":
+        said, self._said = self._said, None
         try:
-            return ask(self._runtime, request)
+            return ask(self._runtime, request, said=said)
         except (HostUnreachable, HostKeyMismatch):  # nothing was done there
             moved = self._find(self._runtime)
             if moved is None:
@@ -82,6 +91,8 @@ class LinkTransport:
             return ask(moved, request)
 
     def close(self) -> None:
+        if self._said is not None:
+            self._said.line.close()
         if self._own is not None:
             self._own.close()
 
@@ -134,28 +145,40 @@ class Line:
         self.link.close()
 
 
-def ask(runtime: Runtime, request: dict[str, Any], *, spawn: bool = True) -> Line | None:
+class Said(NamedTuple):
+    """A *line* to a link on which *words* were said, and no answer was heard yet."""
+
+    words: bytes
+    line: Line
+
+
+def ask(
+    runtime: Runtime, request: dict[str, Any], *, spawn: bool = True, said: Said | None = None
+) -> Line | None:
     """Send *request* to the link of *runtime* and return the line on which it was accepted.
 
     A link that is not there, or is of another version, is started (with *spawn*). None: there is
-    no link to be had, or it sends us away; nothing was done there then.
+    no link to be had, or it sends us away; nothing was done there then. What was *said* already is
+    not said again.
 
     Raises:
         ColabdevError: as the link says, in the words of a connection of our own.
         ConnectionLost: the link ended before it answered.
     """
-    assert runtime.destination is not None, "this machine needs no link"
-    connect = str(ConnectString(runtime.destination, runtime.boot_id, runtime.root))
-    told = {**request, "connect": connect, "lang": spoken()}
-    words = wire.pack(b"R", json.dumps(told).encode())
+    words = _words(runtime, request)
     spot = place.place(runtime.alias)
+    if said is not None and said.words != words:
+        said.line.close()  # it was about something else
+        said = None
     for _ in range(3):
-        link = _dialled(spot, runtime.alias, spawn)
-        if link is None:
-            return None
-        line = Line(link)
         try:
-            line.send(wire.VERSION + b"\n" + words, _GREETING)
+            if said is not None:
+                line, said = said.line, None
+            elif (link := _dialled(spot, runtime.alias, spawn)) is not None:
+                line = Line(link)
+                line.send(words, _GREETING)
+            else:
+                return None
             hello = line.receive(_GREETING)
         except TimeoutError:  # it hangs: the next command shall start another
             line.close()
@@ -182,6 +205,20 @@ def tell(alias: str, what: str) -> None:
                 pass
         finally:
             line.close()
+
+
+def _starting(argv: Sequence[str]) -> dict[str, Any]:
+    if isinstance(argv, Program):
+        return {"do": "start", "program": [argv.name, argv.packed, argv.arguments]}
+    return {"do": "start", "argv": list(argv)}
+
+
+def _words(runtime: Runtime, request: dict[str, Any]) -> bytes:
+    """Return all that a command says to a link before it hears anything."""
+    assert runtime.destination is not None, "this machine needs no link"
+    connect = str(ConnectString(runtime.destination, runtime.boot_id, runtime.root))
+    body = json.dumps({**request, "connect": connect, "lang": spoken()}).encode()
+    return wire.VERSION + b"\n" + wire.pack(b"R", body)
 
 
 def _answered(line: Line, alias: str) -> Line | None:
