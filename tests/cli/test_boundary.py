@@ -140,18 +140,19 @@ def test_a_reader_who_goes_away_ends_it_with_141(words: tuple[str, ...]) -> None
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("words", "closed", "code"),
     [
-        ("config show", 0),
-        ("config show --json", 0),
-        ("run --on here -- sh -c 'echo out; echo err >&2'", 0),
-        ("down", 2),
+        ("config show", ">&-", 0),
+        ("config show --json", "<&- >&- 2>&-", 0),
+        ("run --on here -- sh -c 'echo out; echo err >&2'", "2>&-", 0),
+        ("run --on here -- sh -c 'echo out; echo err >&2'", "<&- >&- 2>&-", 0),
+        ("down", "<&-", 2),
+        ("no-such-command", "2>&-", 2),
     ],
 )
 def test_a_stream_that_is_closed_is_as_one_that_leads_nowhere(
-    closed: str, words: str, code: int
+    words: str, closed: str, code: int
 ) -> None:
     """The command does what it does, and no file of ours gets what is printed."""
     program = shlex.join([sys.executable, "-m", "colabdev"])

@@ -110,6 +110,7 @@ def _project(folder: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.sshd
+@pytest.mark.torch
 def test_the_pages_followed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command of each page, typed on a runtime that is up, ends well."""
     for editor in ("code", "cursor"):
