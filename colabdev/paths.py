@@ -8,7 +8,7 @@ def home() -> Path:
     """Return the state directory: ``$COLABDEV_HOME``, else the platform's own place."""
     override = os.environ.get("COLABDEV_HOME")
     if override:
-        return Path(override).expanduser()
+        return Path(override).expanduser().absolute()  # it goes into files that others read
     import platformdirs  # it loads much: only where it is asked
 
     return Path(platformdirs.user_data_dir("colabdev"))

@@ -20,6 +20,7 @@ from colabdev.language import spoken, tr
 from colabdev.remote.destination import ConnectString, parse_connect_string
 from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Registry, Runtime, check_alias
+from colabdev.remote.sshconfig import quoted
 from colabdev.remote.sshkey import ensure_key
 from colabdev.remote.transport import Transport
 from colabdev.store import locked, private_dir, write_atomic
@@ -36,8 +37,10 @@ def up_local(reporter: Reporter, *, name: str = "local", python: str | None = No
 
     Raises:
         InputError: *name* cannot be one, *python* cannot be started, or this is Windows.
+        ConfigError: our own folder's path cannot stand in an ssh config.
         ColabdevError: the cell did not come up.
     """
+    quoted(paths.ssh_dir())  # what could not be connected to is not started
     with _home(name) as home:
         private_dir(home)
         text = render_cell(

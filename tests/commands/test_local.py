@@ -12,7 +12,7 @@ from colabdev import paths
 from colabdev.commands.connect import connect
 from colabdev.commands.local import down_local, take_down, up_local
 from colabdev.commands.reporter import Silent
-from colabdev.errors import ColabdevError, InputError
+from colabdev.errors import ColabdevError, ConfigError, InputError
 from colabdev.jobs import client
 from colabdev.jobs.job import JobSpec
 from colabdev.payload.cell import core, linux
@@ -159,3 +159,22 @@ def test_it_is_no_colab_even_inside_colab(folder: Path, monkeypatch: pytest.Monk
         assert not Path("/etc/profile.d/colabdev.sh").exists()
     finally:
         down_local()
+
+
+def test_what_could_not_be_connected_to_is_not_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of ours that no ssh config can name is told before anything runs."""
+    monkeypatch.setenv("COLABDEV_HOME", str(folder / 'a"b'))
+    with pytest.raises(ConfigError, match="cannot stand in an ssh config"):
+        up_local(Silent())
+    assert not (paths.local_runtimes_dir() / "local").exists()
+
+
+def test_a_relative_home_is_the_same_from_everywhere(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ssh and a background process read of it names it in full."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLABDEV_HOME", "state")
+    assert paths.ssh_config_file() == folder / "state" / "ssh" / "config"
