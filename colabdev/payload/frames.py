@@ -4,7 +4,7 @@ import itertools
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any  # JSON is anything until it has been checked
 
 MAX_JSON = 64 * 1024 * 1024
@@ -95,9 +95,10 @@ class Packer:
         self._stream: Any = None
 
     def pieces(self, contents: Iterable[Frame]) -> Iterator[Frame]:
-        """Yield the pieces that carry *contents*."""
+        """Yield the pieces that carry *contents*; while one is compressed the next is gathered."""
         piece = bytearray()
         size = FIRST
+        under_way = _nothing
         for kind, body in contents:
             if not piece and len(body) >= size:  # it is a piece by itself
                 yield from self._packed(HEADER.pack(kind, len(body)) + body, more=True)
@@ -106,17 +107,38 @@ class Packer:
             piece += HEADER.pack(kind, len(body))
             piece += body
             # Much is to be done there for what is named: it waits for nothing.
-            if len(piece) >= size or (kind == b"k" and int.from_bytes(body[8:], "big") >= NAMED):
+            at_once = kind == b"k" and int.from_bytes(body[8:], "big") >= NAMED
+            if len(piece) < size and not at_once:
+                continue
+            yield from under_way()
+            under_way = _nothing
+            if size == CHUNK and not at_once and _shrinks(piece):
+                under_way = self._begun(bytes(piece))
+            else:
                 yield from self._packed(bytes(piece), more=True)
-                piece.clear()
-                size = min(2 * size, CHUNK)
+            piece.clear()
+            size = min(2 * size, CHUNK)
+        yield from under_way()
         if piece:
             yield from self._packed(bytes(piece), more=self._stream is not None)
         yield from self._end()
 
+    def _begun(self, piece: bytes) -> Callable[[], list[Frame]]:
+        """Compress *piece* in a thread, and return what waits for it."""
+        import threading  # for much alone
+
+        packed: list[list[Frame]] = []
+        work = threading.Thread(target=lambda: packed.append(list(self._packed(piece, more=True))))
+        work.start()
+
+        def ended() -> list[Frame]:
+            work.join()
+            return packed.pop()
+
+        return ended
+
     def _packed(self, piece: bytes, more: bool) -> Iterator[Frame]:
-        probe = piece[len(piece) // 2 :][:4096]
-        if len(zlib.compress(probe)) > 0.95 * len(probe):
+        if not _shrinks(piece):
             yield from self._end()
             yield b"r", piece
         elif self.strong and more:
@@ -134,6 +156,16 @@ class Packer:
         if self._stream is not None:
             yield b"l", self._stream.flush()
             self._stream = None
+
+
+def _nothing() -> list[Frame]:
+    return []
+
+
+def _shrinks(piece: bytes | bytearray) -> bool:
+    """Tell by a part of *piece* whether it is worth compressing."""
+    probe = piece[len(piece) // 2 :][:4096]
+    return len(zlib.compress(probe)) <= 0.95 * len(probe)
 
 
 class Unpacker:
