@@ -100,23 +100,23 @@ class Packer:
         size = FIRST
         under_way = _nothing
         for kind, body in contents:
-            if not piece and len(body) >= size:  # it is a piece by itself
-                yield from self._packed(HEADER.pack(kind, len(body)) + body, more=True)
-                size = min(2 * size, CHUNK)
-                continue
-            piece += HEADER.pack(kind, len(body))
-            piece += body
             # Much is to be done there for what is named: it waits for nothing.
             at_once = kind == b"k" and int.from_bytes(body[8:], "big") >= NAMED
-            if len(piece) < size and not at_once:
-                continue
+            if not piece and len(body) >= size:  # it is a piece by itself
+                whole = HEADER.pack(kind, len(body)) + body
+            else:
+                piece += HEADER.pack(kind, len(body))
+                piece += body
+                if len(piece) < size and not at_once:
+                    continue
+                whole = bytes(piece)
+                piece.clear()
             yield from under_way()
             under_way = _nothing
-            if size == CHUNK and not at_once and _shrinks(piece):
-                under_way = self._begun(bytes(piece))
+            if size == CHUNK and not at_once and _shrinks(whole):
+                under_way = self._begun(whole)
             else:
-                yield from self._packed(bytes(piece), more=True)
-            piece.clear()
+                yield from self._packed(whole, more=True)
             size = min(2 * size, CHUNK)
         yield from under_way()
         if piece:
@@ -162,7 +162,7 @@ def _nothing() -> list[Frame]:
     return []
 
 
-def _shrinks(piece: bytes | bytearray) -> bool:
+def _shrinks(piece: bytes) -> bool:
     """Tell by a part of *piece* whether it is worth compressing."""
     probe = piece[len(piece) // 2 :][:4096]
     return len(zlib.compress(probe)) <= 0.95 * len(probe)

@@ -97,9 +97,10 @@ class Carried:
         """The paths at which something was taken away, of those that `done` told."""
         return tuple(sorted(self._gone))
 
-    def left(self, state: str) -> list[Left]:
-        """Return what was left alone in the *state*, and why."""
-        return [Left(o.path, o.reason) for o in self._others.values() if o.state == state]
+    def left(self, state: str = "") -> list[Left]:
+        """Return what was left alone, in the *state* if one is given, and why."""
+        others = self._others.values()
+        return [Left(one.path, one.reason) for one in others if state in ("", one.state)]
 
 
 def _not_accounted() -> ProtocolError:

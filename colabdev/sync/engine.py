@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from colabdev.errors import InputError, SyncHalted
@@ -117,7 +117,7 @@ class _Sync:
         self._plan = Plan()
         self._fetched: Carried | None = None
         self._sent: Carried | None = None
-        self._current: dict[str, Agreed] = {}  # what both sides hold now
+        self._stale: set[str] = set()  # what the archive has of before: it is not so now
         self._unchanged = 0  # files
         self._digests: dict[str, str] = {}  # of files here that were asked for
         self._asked: dict[str, str] = {}  # of files there
@@ -167,9 +167,9 @@ class _Sync:
         if there.took is not None:
             assert self._guessed, "something was pushed"
             self._sent = self._guessed.account(there.took)
+            self._plan.send.clear()  # there may be 200,000 of them
         if along and along.begun:
-            took = there.took or ()
-            along.holds = there.same and all(outcome.state == "done" for outcome in took)
+            along.holds = there.same and not (self._sent and self._sent.left())
         self._check_not_emptied()
 
     def _is_short(self) -> bool:
@@ -181,7 +181,7 @@ class _Sync:
         for path, sent in self._guessed.contents.sent.items() if self._guessed else ():
             if sent.entry:
                 agreed[path] = Agreed(sent.entry, sent.entry, sent.digest)
-        return _code_digest(agreed)
+        return _code_digest(agreed, set())
 
     def _check_not_emptied(self) -> None:
         if not self._options.named:
@@ -204,7 +204,6 @@ class _Sync:
         screen(plan, self._local.entries, self._rules, Disk.of(self._root), named=named)
         check_deletions(plan, self._local, self._remote, self._options)
         self._plan = plan
-        self._current = plan.agreed
         self._unchanged = sum(one.here.kind is Kind.FILE for one in plan.agreed.values())
         self._is_decided = not plan.ask_there
 
@@ -244,6 +243,7 @@ class _Sync:
         """Bring what there is to bring, then send; what is done is remembered at once."""
         archive, plan = self._archive, self._plan
         archive.see_all(self._remote.entries)
+        self._stale = {path for path in archive.entries if path not in plan.agreed}
         for path in plan.gone:
             archive.agree(path, None)
         for path, agreed in plan.agreed.items():
@@ -344,8 +344,7 @@ class _Sync:
     def _agree(self, path: str, agreed: Agreed | None) -> None:
         """Note what both sides hold at *path* from now on."""
         self._archive.agree(path, agreed)
-        if agreed:
-            self._current[path] = agreed
+        self._stale.discard(path)
 
     def _cost(self) -> int:
         """Estimate the bytes that the plan sends: pack some and reckon the rest by it."""
@@ -404,7 +403,7 @@ class _Sync:
                 *undecided,
             ),
             notices=(self._archive.notice,) if self._archive.notice else (),
-            code_digest=_code_digest(self._current),
+            code_digest=_code_digest(self._archive.entries, self._stale),
         )
 
 
@@ -436,10 +435,13 @@ def _size(change: Change) -> int:
     return change.entry.size if change.entry else 0
 
 
-def _code_digest(current: Mapping[str, Agreed]) -> str:
+def _code_digest(entries: Mapping[str, Agreed], stale: Collection[str]) -> str:
+    """Return a digest of what both sides hold: *entries* without those that are *stale*."""
     digest = hashlib.sha256()
-    for path in sorted(current):
-        agreed = current[path]
+    for path in sorted(entries):
+        agreed = entries[path]
+        if path in stale:
+            continue
         if agreed.here.kind is not Kind.DIRECTORY:
             line = f"{path}\0{agreed.here.target}\0{agreed.digest}\n"
             digest.update(line.encode("utf-8", "surrogateescape"))

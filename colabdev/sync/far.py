@@ -62,7 +62,7 @@ class RemoteReplica:
         self._asked: Asked | None = None
         self._digest = ""  # of what is known, if that was asked for
         self._packer = wire.Packer()
-        self.took: list[Outcome | AsSent] | None = None
+        self.took: Iterator[Outcome | AsSent] | None = None
         self.same = False  # it is, whole, as it was known
 
     def snapshot(
@@ -77,7 +77,7 @@ class RemoteReplica:
         """List the tree; *push* are contents for it as it is known, of some *size* in bytes.
 
         The first of them go along with the question, and the next are packed while the answer is on
-        its way. If the tree is still so, they follow, and *took* holds what became of all; if not,
+        its way. If the tree is still so, they follow, and *took* tells what became of all; if not,
         they were not looked at. Under the token *verdict* word is left there, whether it was as
         known and took all. *asked* is called while the answer is on its way, and told whether all
         of *push* is.
@@ -107,7 +107,7 @@ class RemoteReplica:
             snapshot = Snapshot(entries, tuple(problems), int(end["now"]))
             self.same = same and not problems
         if pushed is not None and self.same:
-            self.took = list(self._send(rest or (), is_ended=is_all))
+            self.took = self._send(rest or (), is_ended=is_all)
             return snapshot
         self._packer = wire.Packer(strong)  # what the other one has under way is let go by
         is_waiting = self._is_ahead and not self.same if pushed is None else not is_all

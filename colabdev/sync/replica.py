@@ -40,7 +40,6 @@ class AsSent(NamedTuple):
     """
 
     later: int
-    state: State = "done"
 
 
 class Replica(Protocol):

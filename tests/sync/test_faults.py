@@ -139,10 +139,10 @@ def test_a_folder_there_that_becomes_a_link_is_not_followed(
     outside.mkdir()
     write(project, {"d/e/x": b"x" * 100})
     far.sync(project)
-    write(project, {"d/e/x": os.urandom(300_000), "d/e/new": b"new"})
+    write(project, {"d/e/x": os.urandom(900_000), "d/e/new": b"new"})
 
     def swap(done: int, total: int) -> None:
-        if done > 200_000 and not (far.folder / "d" / "e").is_symlink():  # the rest went along
+        if done > 600_000 and not (far.folder / "d" / "e").is_symlink():  # others went along
             (far.folder / "d" / "e").rename(far.folder / "d" / "was")
             (far.folder / "d" / "e").symlink_to(outside)
 
