@@ -12,7 +12,7 @@ from colabdev.errors import ConfigError, InputError, SyncHalted
 from colabdev.language import tr
 from colabdev.payload.replica import STATE, batches
 from colabdev.store import Document, held, private_dir, write_atomic
-from colabdev.sync.ignore import is_ignored
+from colabdev.sync.ignore import Ignored
 from colabdev.sync.reconcile import Agreed
 from colabdev.sync.snapshot import FOLDER, Entry, Kind, folders_of, parse_row, shown, to_row
 
@@ -122,7 +122,8 @@ def note_agreed(project: Path, peer: str, root: str, agreed: Mapping[str, Agreed
         SyncHalted: a sync of the project is under way.
         ConfigError: the project's ``.colabdev`` folder cannot be used.
     """
-    synced = {path: pair for path, pair in agreed.items() if not is_ignored(project, path)}
+    ignored = Ignored(project)
+    synced = {path: pair for path, pair in agreed.items() if not ignored(path)}
     if not synced:
         return
     with open_archive(project, peer, root, wait=1.0) as archive:

@@ -126,20 +126,37 @@ def _way_to(pattern: str) -> Iterator[str]:
     yield pattern
 
 
-def is_ignored(root: Path, path: str) -> bool:
-    """Return whether the file *path* of the project at *root* is never synced.
+class Ignored:
+    """Tells which files of the project at *root* are never synced, as its rules are now.
 
-    A folder that is left out takes all below it along, as it does for git.
+    Each folder on the way to a file is looked at once, however many files are asked for.
     """
-    rules = ProjectRules(root)
-    parts = path.split("/")
-    rules.enter("")
-    for count in range(1, len(parts)):
-        folder = "/".join(parts[:count])
-        if rules.ignores(folder, True):
-            return True
-        rules.enter(folder)
-    return rules.ignores(path, False)
+
+    def __init__(self, root: Path) -> None:
+        self._rules = ProjectRules(root)
+        self._rules.enter("")
+        self._folders: dict[str, bool] = {}
+
+    def __call__(self, path: str) -> bool:
+        return self._is_folder_out(path.rpartition("/")[0]) or self._rules.ignores(path, False)
+
+    def _is_folder_out(self, folder: str) -> bool:
+        """Tell whether *folder* is left out: it takes all below it along, as it does for git."""
+        parts = folder.split("/") if folder else []
+        for count in range(1, len(parts) + 1):
+            above = "/".join(parts[:count])
+            if above not in self._folders:
+                self._folders[above] = self._rules.ignores(above, True)
+                if not self._folders[above]:
+                    self._rules.enter(above)
+            if self._folders[above]:
+                return True
+        return False
+
+
+def is_ignored(root: Path, path: str) -> bool:
+    """Return whether the file *path* of the project at *root* is never synced."""
+    return Ignored(root)(path)
 
 
 def runs(text: bytes, fold: bool = sys.platform in ("darwin", "win32")) -> list[list[Any]]:

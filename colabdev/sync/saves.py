@@ -2,12 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from colabdev.errors import ColabdevError
 from colabdev.payload import replica as wire
-from colabdev.sync.ignore import ProjectRules, is_ignored
+from colabdev.sync.ignore import Ignored, ProjectRules
 
 _SETTLE = 300  # milliseconds without another save, for editors save in several steps
 _LONGEST = 5  # such pauses: who saves all the time is synced in between
@@ -30,10 +30,11 @@ def _told(project: Path, every: float) -> Iterator[bool] | None:
     except ImportError:
         return None
 
-    def counts(path: str) -> bool:
-        inside = os.path.relpath(path, project).replace(os.sep, "/")
+    def counts(changed: Iterable[str]) -> bool:
         try:
-            return not is_ignored(project, inside)
+            ignored = Ignored(project)
+            inside = (os.path.relpath(path, project).replace(os.sep, "/") for path in changed)
+            return not all(map(ignored, inside))
         except ColabdevError:  # rules that cannot be read: the sync itself says so
             return True
 
@@ -48,7 +49,7 @@ def _told(project: Path, every: float) -> Iterator[bool] | None:
             yield_on_timeout=True,
             raise_interrupt=True,
         ):
-            saved = any(counts(path) for _, path in changes)
+            saved = bool(changes) and counts(path for _, path in changes)
             if saved or time.monotonic() - since >= every:
                 yield saved
                 since = time.monotonic()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from colabdev.payload.replica import Rules, scan
-from colabdev.sync.ignore import ProjectRules, runs
+from colabdev.sync.ignore import Ignored, ProjectRules, runs
 
 NAMES = ("a", "b", "ab", "b.py", "a.log", "build", "한글", "x y", "#c", "!d", "[e]", "f\\g", "h\ni")
 TOKENS = (
@@ -66,6 +66,14 @@ def ignored_by_us(root: Path) -> set[str]:
     return {os.fsdecode(path) for path in _walk(os.fsencode(root))} - listed
 
 
+def _files(root: Path) -> list[str]:
+    """Return every file below *root*."""
+    paths = map(os.fsdecode, _walk(os.fsencode(root)))
+    return sorted(
+        path for path in paths if not (root / path).is_dir() or (root / path).is_symlink()
+    )
+
+
 def _walk(root: bytes) -> Iterator[bytes]:
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name != b".git"]
@@ -99,7 +107,30 @@ def test_a_scan_leaves_out_what_git_ignores(repository: Path, texts: dict[str, s
             file.write_bytes(texts[folder].encode())
         else:
             file.unlink(missing_ok=True)
-    assert ignored_by_us(repository) == ignored_by_git(repository)
+    ours = ignored_by_us(repository)
+    assert ours == ignored_by_git(repository)
+    ignored = Ignored(repository)  # asked for one file after the other, in any order
+    files = _files(repository)
+    assert {path for path in reversed(files) if ignored(path)} == ours & set(files)
+
+
+def test_rules_are_read_once_for_all_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many were saved: a package manager writes tens of thousands below one folder."""
+    entered: list[str] = []
+    enter = ProjectRules.enter
+
+    def noted(self: ProjectRules, name: str) -> None:
+        entered.append(name)
+        enter(self, name)
+
+    monkeypatch.setattr(ProjectRules, "enter", noted)
+    (folder / ".gitignore").write_text("*.log\n")
+    ignored = Ignored(folder)
+    assert all(ignored(f".venv/lib/{number}.py") for number in range(1000))
+    assert [ignored(f"a/b/{name}") for name in ("x.py", "x.log") * 1000] == [False, True] * 1000
+    assert not ignored("x/" * 1500 + "y")
+    assert entered[:3] == ["", "a", "a/b"]
+    assert len(entered) == 3 + 1500
 
 
 def test_defaults_can_be_taken_back_but_git_is_never_synced(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from math import isnan
 
 import torch
 from torch import nn
@@ -48,7 +49,8 @@ class Training:
         direction, metric = self.config.train.monitor.split()
         value = numbers[metric]
         sign = 1 if direction == "max" else -1
-        if self.best is None or sign * value > sign * self.best:
+        best = self.best
+        if best is None or (isnan(best) and not isnan(value)) or sign * value > sign * best:
             self.best, self.stale = value, 0
             return True
         self.stale += 1

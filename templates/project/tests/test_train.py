@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from math import nan
 from pathlib import Path
 from typing import Any  # a loss is a number, or the word nan
 
 import pytest
 import torch
 
-from project_name import evaluate, transfer
+from project_name import evaluate, loop, transfer
 from project_name.checkpoint import load
 from project_name.train import main
 from tests.conftest import ROOT, Train, start, words
@@ -49,6 +50,18 @@ def test_best_is_the_best_and_patience_ends(train: Train) -> None:
     assert best["epoch"] == 1
     assert last["epoch"] == 3
     assert last["best"] == best["best"]
+
+
+def test_a_measure_that_is_no_number_is_not_the_best(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever it comes, the first that is a number is better."""
+    told = iter([nan, nan, 0.5, nan, 0.4])
+    monkeypatch.setattr(loop, "evaluate", lambda *_: {"loss": 1.0, "accuracy": next(told)})
+    run = train("train.limit_steps=1", "train.epochs=5", "model.kind=mlp")
+    last, best = (load(run / "checkpoints" / f"{name}.pt") for name in ("last", "best"))
+    assert (best["epoch"], best["best"]) == (3, 0.5)
+    assert (last["epoch"], last["stale"]) == (5, 2)
 
 
 def test_limited_steps_make_a_short_epoch(train: Train) -> None:
