@@ -93,9 +93,7 @@ def follow_job(
             listener = stack.enter_context(Listener(line, spec.id, spec=spec, ahead=ahead))
         job = _submitted(line, attention, spec, listener)
         if job is None:
-            reporter.warn(
-                tr("It was left before it was known to have started."), way_back(runtime, spec.id)
-            )
+            reporter.warn(*unknown_start(runtime, spec.id))
             unknown = Job(spec.id, spec.name, spec.command, JobState.PENDING, time.time())
             return RunOutcome(spec.id, unknown, LEFT_RUNNING)
         results.begin(
@@ -130,9 +128,7 @@ def _submitted(
                 return job
             attention.look()
     except ConnectionLost as error:
-        attaching = typed("attach", line.runtime, spec.id)
-        hint = tr("The job may have started all the same: {attaching}", attaching=attaching)
-        raise ConnectionLost(error.message, hint) from error
+        raise ConnectionLost(error.message, unknown_start(line.runtime, spec.id)[1]) from error
     return None
 
 
@@ -196,6 +192,15 @@ def attend(
     if hardware:
         _await_hardware(hardware, reporter)
     return RunOutcome(job.id, replace(job, state=end.state, exit_code=end.code), end.code)
+
+
+def unknown_start(runtime: Runtime, job_id: str) -> tuple[str, str]:
+    """Return what is to be said of a job that was asked for, and the next step."""
+    attaching = typed("attach", runtime, job_id)
+    return (
+        tr("It was left before it was known to have started."),
+        tr("The job may have started all the same: {attaching}", attaching=attaching),
+    )
 
 
 def way_back(runtime: Runtime, job_id: str) -> str:

@@ -13,7 +13,6 @@ from colabdev.commands.target import Target
 from colabdev.errors import InputError, RemoteFailure, SyncError, TransportError
 from colabdev.jobs.client import Following, new_job_id
 from colabdev.jobs.job import JobSpec
-from colabdev.language import tr
 from colabdev.remote.reach import Dial
 from colabdev.remote.runtime import Registry
 from colabdev.results.store import Results
@@ -99,12 +98,9 @@ class _Asked:
             self._let_go()
             # What ends a sync in good order leaves word there that nothing is to be started.
             if along.begun and not isinstance(error, SyncError | InputError | RemoteFailure):
-                from colabdev.commands.follow import way_back
+                from colabdev.commands.follow import unknown_start
 
-                reporter.warn(
-                    tr("The job may have started all the same."),
-                    way_back(self._dial.runtime, self.spec.id),
-                )
+                reporter.warn(*unknown_start(self._dial.runtime, self.spec.id))
             raise
         self.spec = replace(self.spec, code_digest=report.code_digest)
         if not along.holds:
