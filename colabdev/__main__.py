@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _ask_ahead() -> None:
-    """Let a machine begin with its part of a sync before the command line is loaded."""
+    """Let what takes a round trip begin before the command line is loaded."""
     from pathlib import Path
 
     from colabdev.sync.ahead import begin

@@ -1,6 +1,5 @@
 """``colabdev sync``, ``push`` and ``pull``: make the project and its copy on a runtime agree."""
 
-import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -173,15 +172,11 @@ def pull(
 
 
 def _sync(console: Console, project: "Path", alias: str | None, options: "Options") -> "SyncReport":
-    from colabdev.remote.reach import Dial
     from colabdev.remote.runtime import Registry
-    from colabdev.sync.ahead import asked_ahead
+    from colabdev.sync.ahead import opened
 
     runtime = Registry().get(alias)
-    with contextlib.ExitStack() as opened:
-        dial = opened.enter_context(Dial(runtime))
-        # Single paths are another question than that of all the project.
-        ahead = None if options.named else opened.enter_context(asked_ahead(project, runtime, dial))
+    with opened(project, runtime, whole=not options.named) as (dial, ahead):
         from colabdev.commands.sync import sync_project
         from colabdev.sync.report import plan_lines
 

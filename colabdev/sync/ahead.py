@@ -7,12 +7,13 @@ way: the same question as last time is sent at once, and counts if it turns out 
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from colabdev.errors import ColabdevError
 from colabdev.language import choose
 from colabdev.remote.asked import Asked, opening
 from colabdev.remote.link.client import LinkTransport
-from colabdev.remote.reach import reach, stands
+from colabdev.remote.reach import Dial, stands
 from colabdev.remote.runtime import Registry, Runtime
 from colabdev.remote.transport import Transport
 from colabdev.settings import setting
@@ -49,22 +50,56 @@ class Ahead:
             self._asked.close()
 
 
-# What was asked before the command line was loaded, and for which project, where.
-_begun: list[tuple[Path, Runtime, Transport, Ahead]] = []
+class _Begun(NamedTuple):
+    """What was begun before the command line was loaded, and for which *project* on *runtime*."""
+
+    project: Path
+    runtime: Runtime
+    dial: Dial
+    ahead: Ahead | None
+
+
+_begun: list[_Begun] = []
 
 
 def begin(project: Path) -> None:
-    """Ask for *project* over the link that stands to the default runtime, if there is one.
+    """Dial the default runtime, or ask for *project* over the link to it if one stands.
 
-    `asked_ahead` takes it up. What goes wrong is met again by whoever tells of it.
+    `opened` takes it up. What goes wrong is met again by whoever tells of it.
     """
     with contextlib.suppress(ColabdevError, OSError):
         choose(setting("lang").value or "")  # a link is told which language is spoken
         runtime = Registry().get(None)
-        if runtime.destination and (question := _question(project, runtime)):
-            transport = reach(runtime)
-            ahead = Ahead(transport, question, runtime.boot_id)
-            _begun.append((project, runtime, transport, ahead))
+        if runtime.destination:
+            dial = Dial(runtime)
+            question = _question(project, runtime)
+            ahead = Ahead(dial(), question, runtime.boot_id) if question else None
+            _begun.append(_Begun(project, runtime, dial, ahead))
+
+
+@contextlib.contextmanager
+def opened(
+    project: Path, runtime: Runtime, *, whole: bool = True
+) -> Iterator[tuple[Dial, Ahead | None]]:
+    """Lend a connection to *runtime* that is being opened, and what was asked over it.
+
+    Nothing is asked where no connection stands, or where not the *whole* project will be synced.
+    """
+    with contextlib.ExitStack() as stack:
+        dial = ahead = None
+        while _begun:
+            begun = _begun.pop()
+            stack.enter_context(begun.dial)
+            if begun.ahead:
+                stack.callback(begun.ahead.close)
+            if begun.runtime == runtime:
+                dial = begun.dial
+                ahead = begun.ahead if begun.project == project and whole else None
+        if dial is None:
+            dial = stack.enter_context(Dial(runtime))
+        if ahead is None and whole:
+            ahead = stack.enter_context(asked_ahead(project, runtime, dial))
+        yield dial, ahead
 
 
 @contextlib.contextmanager
@@ -75,18 +110,13 @@ def asked_ahead(
 
     A connection that has yet to be made takes so long that the question can wait for it.
     """
-    ahead = None
-    with contextlib.ExitStack() as opened:
-        while _begun:
-            *meant, its_transport, begun = _begun.pop()
-            opened.enter_context(its_transport)
-            opened.callback(begun.close)
-            if meant == [project, runtime]:
-                ahead = begun
-        if ahead is None and (question := _question(project, runtime)):
-            ahead = Ahead(transport(), question, runtime.boot_id)
-            opened.callback(ahead.close)
+    question = _question(project, runtime)
+    ahead = Ahead(transport(), question, runtime.boot_id) if question else None
+    try:
         yield ahead
+    finally:
+        if ahead:
+            ahead.close()
 
 
 def remember(project: Path, boot_id: str, question: bytes) -> None:

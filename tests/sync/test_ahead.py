@@ -10,9 +10,8 @@ from colabdev.errors import RemoteFailure
 from colabdev.remote.destination import parse_connect_string
 from colabdev.remote.link import place as link_place
 from colabdev.remote.local import LocalProcess, LocalTransport
-from colabdev.remote.reach import reach
 from colabdev.remote.runtime import Runtime
-from colabdev.sync.ahead import Ahead, asked_ahead, begin, place
+from colabdev.sync.ahead import Ahead, asked_ahead, begin, opened, place
 from colabdev.sync.engine import sync
 from colabdev.sync.options import Mode, Options
 from colabdev.sync.report import SyncReport
@@ -56,12 +55,9 @@ def test_what_was_begun_is_taken_up(project: Path, home: Path) -> None:
 
         def again(folder: Path) -> SyncReport:
             begin(folder)
-            with (
-                reach(runtime) as transport,
-                asked_ahead(project, runtime, lambda: transport) as ahead,
-            ):
+            with opened(project, runtime) as (dial, ahead):
                 asked.append(ahead)
-                return sync(project, transport, root, peer=runtime.boot_id, ahead=ahead)
+                return sync(project, dial, root, peer=runtime.boot_id, ahead=ahead)
 
         with linked(address) as runtime:
             asked: list[Ahead | None] = []
@@ -76,6 +72,10 @@ def test_what_was_begun_is_taken_up(project: Path, home: Path) -> None:
             assert again(project).received == ("e",)
             assert again(project.parent).unchanged == 4
             assert all(asked[1:])
+            os.environ["COLABDEV_LINK"] = "0"  # `linked` puts it back
+            (project / "a").write_bytes(b"edited again")
+            assert again(project).sent == ("a",)
+            assert asked[-1] is None
             assert read(Path(root)) == read(project)
 
 
