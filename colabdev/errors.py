@@ -28,6 +28,7 @@ ColabdevError                 1   a sentence (message) and a next step (hint)
 
 from typing import ClassVar
 
+from colabdev.far_words import translated
 from colabdev.language import tr
 
 
@@ -146,4 +147,9 @@ def why_unreadable(error: Exception) -> str:
     """Return in a few words why a text file could not be read, as a part of a sentence."""
     if isinstance(error, UnicodeDecodeError):
         return tr("it is no text in UTF-8")
-    return getattr(error, "strerror", None) or str(error)
+    return system_says(error) if isinstance(error, OSError) else str(error)
+
+
+def system_says(error: OSError) -> str:
+    """Return what the system says of *error*, in the user's language if that has words for it."""
+    return translated(error.strerror or str(error))

@@ -1,7 +1,6 @@
-"""What the far side says of itself, which is English, in the language of the user."""
+"""What the far side and the system say, which is English, in the language of the user."""
 
 import functools
-import json
 import re
 from collections.abc import Mapping
 
@@ -38,6 +37,8 @@ def _filled(there: str, values: Mapping[str, str]) -> str:
 
 @functools.cache
 def _known(lang: str) -> Mapping[str, str]:
+    import json  # only where something is put into words
+
     path = language.folder() / lang / "far.json"
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any  # a JSON document is a mapping of anything
 
-from colabdev.errors import ConfigError, why_unreadable
+from colabdev.errors import ConfigError, system_says, why_unreadable
 from colabdev.language import tr
 
 _LOOK = 0.01  # seconds between looks at a lock, or a file, that another one holds
@@ -28,7 +28,11 @@ def private_dir(path: Path) -> Path:
         path.chmod(0o700)
     except OSError as error:
         raise ConfigError(
-            tr("The folder {path} cannot be used: {strerror}.", path=path, strerror=error.strerror),
+            tr(
+                "The folder {path} cannot be used: {strerror}.",
+                path=path,
+                strerror=system_says(error),
+            ),
             tr("Free the name or make it yours, or set COLABDEV_HOME to another folder."),
         ) from error
     return path
@@ -59,7 +63,7 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o600
             raise
     except OSError as error:
         raise ConfigError(
-            tr("{path} cannot be written: {strerror}.", path=path, strerror=error.strerror),
+            tr("{path} cannot be written: {strerror}.", path=path, strerror=system_says(error)),
             tr("Check the permissions of its folder and the free space."),
         ) from error
 

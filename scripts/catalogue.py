@@ -49,23 +49,32 @@ _OF_JOBS = ("notebook.py", "report.py", "toolkit.py")
 _WORDS = re.compile(r"[A-Za-z]{2,},? [a-z]{2,}|^[A-Z][a-z]+[.:!?]$")
 # What looks like words and is none: types, Python, and what is said to who runs them by hand.
 _NO_WORDS = re.compile(r"^(\w+\[|import )|\{_|^opened with|\{verdict")
-# What a system says of a file, which stands in the holes of our sentences.
+# What a system says of a file or a connection, which stands in the holes of our sentences.
 _SYSTEMS = (
+    "Broken pipe",
+    "Connection refused",
+    "Connection reset by peer",
+    "Connection timed out",
     "Disk quota exceeded",
     "Exec format error",
     "File exists",
     "File name too long",
     "Input/output error",
     "Is a directory",
+    "Name or service not known",
+    "Network is unreachable",
+    "No route to host",
     "No space left on device",
     "No such file or directory",
     "Not a directory",
     "Operation not permitted",
     "Permission denied",
     "Read-only file system",
+    "Temporary failure in name resolution",
     "Text file busy",
     "Too many levels of symbolic links",
     "Too many open files",
+    "timed out",
 )
 _UNHEARD = {"add_argument", "ArgumentParser", "error", "Warning"}
 

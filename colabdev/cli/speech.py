@@ -11,7 +11,7 @@ from typing import Any  # what a command returns
 
 import click
 
-from colabdev.errors import OutputClosed, OutputRefused
+from colabdev.errors import OutputClosed, OutputRefused, system_says
 from colabdev.language import spoken, tr
 
 _done: set[int] = set()
@@ -97,7 +97,7 @@ def check_output() -> None:
 
 def _refused(error: OSError) -> OutputRefused:
     return OutputRefused(
-        tr("The output cannot be written: {reason}.", reason=error.strerror),
+        tr("The output cannot be written: {reason}.", reason=system_says(error)),
         tr("Check the free space of the disk that it goes to."),
     )
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from colabdev.errors import ColabdevError, RemoteFailure, SyncError
+from colabdev.errors import ColabdevError, RemoteFailure, SyncError, system_says
 from colabdev.far_words import translated
 from colabdev.jobs.fetching import Fetching, Version
 from colabdev.jobs.job import Artifact, Job
@@ -76,7 +76,7 @@ class Bringer:
         except wire.Failure as error:
             raise NotBrought(tr("it did not arrive as it was sent")) from error
         except OSError as error:
-            raise NotBrought(f"{error.strerror or error}") from error
+            raise NotBrought(system_says(error)) from error
         except ColabdevError as error:
             raise NotBrought(error.message.rstrip(".")) from error
 

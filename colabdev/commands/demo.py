@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from colabdev import texts
-from colabdev.errors import ColabdevError, InputError
+from colabdev.errors import ColabdevError, InputError, system_says
 from colabdev.language import tr
 from colabdev.store import private_dir, scratch_dir
 
@@ -167,7 +167,11 @@ def _check_needs(python: str) -> None:
         found = subprocess.run(probe, check=False, capture_output=True).returncode == 0
     except OSError as error:
         raise InputError(
-            tr("{program} cannot be started: {strerror}.", program=python, strerror=error.strerror)
+            tr(
+                "{program} cannot be started: {strerror}.",
+                program=python,
+                strerror=system_says(error),
+            )
         ) from error
     if not found:
         raise InputError(

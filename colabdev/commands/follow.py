@@ -23,6 +23,7 @@ from colabdev.errors import (
     RemoteFailure,
     RuntimeForgotten,
     RuntimeGone,
+    system_says,
 )
 from colabdev.jobs.client import Following, asking, start
 from colabdev.jobs.job import RECONNECT_FOR, Artifact, Exited, Job, JobSpec, JobState
@@ -243,7 +244,7 @@ def _listen(
             except BrokenPipeError as error:
                 raise OutputClosed(tr("Nobody reads the output any more.")) from error
             except OSError as error:
-                text = tr("The output cannot be written: {reason}.", reason=error.strerror)
+                text = tr("The output cannot be written: {reason}.", reason=system_says(error))
                 raise OutputRefused(text) from error
             if isinstance(event, Exited):
                 return event

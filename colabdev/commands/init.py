@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from colabdev.errors import ConfigError, why_unreadable
+from colabdev.errors import ConfigError, system_says, why_unreadable
 from colabdev.language import tr
 from colabdev.store import write_atomic
 from colabdev.sync.ignore import ProjectRules
@@ -76,7 +76,7 @@ def _missing_table(file: Path) -> bytes | None:
         return _TABLE.lstrip().encode()
     except OSError as error:
         raise ConfigError(
-            tr("{file} cannot be read: {strerror}.", file=file, strerror=error.strerror),
+            tr("{file} cannot be read: {strerror}.", file=file, strerror=system_says(error)),
             tr("Mend it."),
         ) from error
     tool = _parsed(file, before).get("tool", {})

@@ -13,7 +13,7 @@ from colabdev import paths
 from colabdev.commands.cell import render_cell
 from colabdev.commands.disconnect import disconnect
 from colabdev.commands.reporter import Reporter, Silent
-from colabdev.errors import ColabdevError, InputError, RemoteError, TransportError
+from colabdev.errors import ColabdevError, InputError, RemoteError, TransportError, system_says
 from colabdev.jobs import client
 from colabdev.jobs.job import Job
 from colabdev.language import spoken, tr
@@ -101,7 +101,7 @@ def down_local(name: str = "local") -> bool:
                 tr(
                     "{filename} cannot be removed: {strerror}.",
                     filename=error.filename,
-                    strerror=error.strerror,
+                    strerror=system_says(error),
                 ),
                 tr("The runtime has ended; remove {home} by hand.", home=home),
             ) from error
@@ -174,7 +174,9 @@ def _run_cell(home: Path, python: str, *words: str) -> str:
     except OSError as error:
         raise InputError(
             tr(
-                "{program} cannot be started: {strerror}.", program=program, strerror=error.strerror
+                "{program} cannot be started: {strerror}.",
+                program=program,
+                strerror=system_says(error),
             ),
             tr("Name a Python: --python PATH."),
         ) from error

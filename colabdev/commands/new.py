@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colabdev import texts
-from colabdev.errors import ColabdevError, InputError
+from colabdev.errors import ColabdevError, InputError, system_says
 from colabdev.language import tr
 
 _PLACEHOLDER = "project_name"  # what the template itself is called: it is a working project
@@ -70,7 +70,7 @@ def new_project(folder: Path, name: str | None = None) -> NewProject:
             tr(
                 "The project cannot be written to {folder}: {strerror}; nothing was made.",
                 folder=folder,
-                strerror=error.strerror,
+                strerror=system_says(error),
             ),
             tr("Name a folder that you may write to, on a disk with free space."),
         ) from error
@@ -125,7 +125,7 @@ def _check_free(folder: Path) -> None:
         empty = next(folder.iterdir(), None) is None
     except OSError as error:
         raise InputError(
-            tr("{folder} cannot be read: {strerror}.", folder=folder, strerror=error.strerror),
+            tr("{folder} cannot be read: {strerror}.", folder=folder, strerror=system_says(error)),
             tr("Name another."),
         ) from error
     if not empty:

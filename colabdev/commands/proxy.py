@@ -4,7 +4,7 @@ import contextlib
 import os
 from typing import Any
 
-from colabdev.errors import HostUnreachable, InputError
+from colabdev.errors import HostUnreachable, InputError, system_says
 from colabdev.language import tr
 from colabdev.remote.runtime import Registry
 from colabdev.remote.tunnel import SSHD, beside, carry, open_tunnel
@@ -29,7 +29,7 @@ def proxy(alias: str, source: int = 0, sink: int = 1) -> None:
         tunnel = open_tunnel(runtime, SSHD)
     except OSError as error:
         raise HostUnreachable(
-            tr("{alias} cannot be reached: {reason}.", alias=alias, reason=error.strerror or error),
+            tr("{alias} cannot be reached: {reason}.", alias=alias, reason=system_says(error)),
             tr("Run the cell again and connect with the string it prints."),
         ) from error
 

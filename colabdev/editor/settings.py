@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from colabdev.editor.editors import EDITORS, Editor
 from colabdev.editor.find import System, this_system
 from colabdev.editor.jsonc import CannotEditError, snippet, with_entry, without_entry
-from colabdev.errors import ConfigError
+from colabdev.errors import ConfigError, system_says
 from colabdev.language import tr
 from colabdev.store import write_atomic
 
@@ -105,7 +105,7 @@ def _rewrite(path: Path, change: Callable[[str], str], *, keep: bool = False) ->
     except UnicodeDecodeError as error:
         raise _untouched(path, tr("it is not UTF-8")) from error
     except OSError as error:
-        raise _untouched(path, error.strerror or str(error)) from error
+        raise _untouched(path, system_says(error)) from error
     return True
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args  # a TOML document is a mapping of anything
 
-from colabdev.errors import CourseError, InputError
+from colabdev.errors import CourseError, InputError, system_says
 from colabdev.language import tr
 
 FORMAT = 1
@@ -114,7 +114,7 @@ class Course:
             document = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise CourseError(
-                tr("{file} cannot be read: {strerror}.", file=file, strerror=error.strerror),
+                tr("{file} cannot be read: {strerror}.", file=file, strerror=system_says(error)),
                 tr("Name the folder of a course: --course DIR"),
             ) from error
         except ValueError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from colabdev.errors import ConfigError, InputError
+from colabdev.errors import ConfigError, InputError, system_says
 from colabdev.exercises.course import LANGUAGES, Course, Exercise, Outcome
 from colabdev.exercises.progress import FILE, Progress, edit_progress
 from colabdev.language import tr
@@ -130,7 +130,7 @@ class Workbook:
                 tr(
                     "The folder {root} cannot be used: {strerror}.",
                     root=self.root,
-                    strerror=error.strerror,
+                    strerror=system_says(error),
                 ),
                 tr("Name another one: colabdev exercises start DIR"),
             ) from error

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any  # what Popen takes besides
 
-from colabdev.errors import HostUnreachable, InputError, RuntimeGone
+from colabdev.errors import HostUnreachable, InputError, RuntimeGone, system_says
 from colabdev.language import tr
 from colabdev.remote.complaints import complaint
 from colabdev.remote.destination import Destination
@@ -122,6 +122,6 @@ def _started() -> Iterator[None]:
         yield
     except OSError as error:
         raise HostUnreachable(
-            tr("Google's CLI does not start: {reason}.", reason=error.strerror or error),
+            tr("Google's CLI does not start: {reason}.", reason=system_says(error)),
             tr("Install it anew: uv tool install --reinstall google-colab-cli"),
         ) from error

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Self
 
-from colabdev.errors import HostUnreachable, RemoteFailure
+from colabdev.errors import HostUnreachable, RemoteFailure, system_says
 from colabdev.language import tr
 
 _ERRORS_KEPT = 64 * 1024
@@ -35,7 +35,7 @@ class LocalProcess:
                 tr(
                     "{argv} cannot be started on this machine: {strerror}.",
                     argv=argv[0],
-                    strerror=error.strerror,
+                    strerror=system_says(error),
                 ),
                 tr("Install it, or put it on PATH."),
             ) from error

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 from colabdev import paths
-from colabdev.errors import ConfigError
+from colabdev.errors import ConfigError, system_says
 from colabdev.language import tr
 from colabdev.remote.destination import Destination
 from colabdev.remote.runtime import Registry, Runtime
@@ -253,7 +253,9 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise _untouched(path, tr("it cannot be read ({error})", error=error.strerror)) from error
+        raise _untouched(
+            path, tr("it cannot be read ({error})", error=system_says(error))
+        ) from error
 
 
 def _untouched(path: Path, reason: str) -> ConfigError:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from colabdev import paths
-from colabdev.errors import ConfigError
+from colabdev.errors import ConfigError, system_says
 from colabdev.language import tr
 from colabdev.remote.acl import keep_private
 from colabdev.store import locked, private_dir, write_atomic
@@ -50,7 +50,7 @@ def _load(path: Path) -> Ed25519PrivateKey:
         path.chmod(0o600)
         key = load_ssh_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise _unusable(path, error.strerror or tr("it cannot be read")) from error
+        raise _unusable(path, system_says(error)) from error
     except TypeError as error:
         raise _unusable(path, tr("it has a passphrase")) from error
     except (ValueError, UnsupportedAlgorithm) as error:

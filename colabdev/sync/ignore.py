@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple  # Any: a run travels as JSON
 
-from colabdev.errors import SyncHalted
+from colabdev.errors import SyncHalted, system_says
 from colabdev.language import tr
 from colabdev.payload.replica import Rules
 from colabdev.sync.snapshot import shown
@@ -95,7 +95,7 @@ class ProjectRules(Rules):
                     tr(
                         "{file} cannot be read ({strerror}); it may keep files from being sent.",
                         file=shown(str(file)),
-                        strerror=error.strerror,
+                        strerror=system_says(error),
                     ),
                     tr("Make it readable, or take it away."),
                 ) from error

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args  # Any: JSON, until it is checked
 
-from colabdev.errors import SyncHalted
+from colabdev.errors import SyncHalted, system_says
 from colabdev.far_words import translated
 from colabdev.language import tr
 from colabdev.payload import replica as wire
@@ -167,7 +167,7 @@ def _local_failures(root: str) -> Iterator[None]:
             tr(
                 "{filename} cannot be used: {strerror}.",
                 filename=shown(str(error.filename or root)),
-                strerror=error.strerror,
+                strerror=system_says(error),
             ),
             tr("Check its permissions."),
         ) from error

@@ -23,7 +23,7 @@ from colabdev.commands.words import word
 from colabdev.editor.editors import EDITORS, named
 from colabdev.editor.find import find
 from colabdev.editor.links import list_command
-from colabdev.errors import ColabdevError, InputError
+from colabdev.errors import ColabdevError, InputError, system_says
 from colabdev.language import mark, tr
 from colabdev.remote import colab, sshconfig, usage
 from colabdev.remote.runtime import Registry
@@ -291,7 +291,9 @@ def guarded(look: object, patient: Patient) -> Finding | None:
         return fail(error.message, "", error.hint)
     except OSError as error:
         return fail(
-            f"{error.filename}: {error.strerror}", "", tr("Check its permissions and its folder's.")
+            f"{error.filename}: {system_says(error)}",
+            "",
+            tr("Check its permissions and its folder's."),
         )
     return finding
 

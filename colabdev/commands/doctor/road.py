@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from colabdev.commands.doctor.causes import Diagnosis, diagnosis
 from colabdev.commands.doctor.check import Finding, Patient, Step, ask, fail, ok
 from colabdev.commands.doctor.laptop import ssh_words
+from colabdev.errors import system_says
 from colabdev.language import mark, tr
 from colabdev.remote.destination import Destination
 
@@ -88,7 +89,7 @@ def _resolve(destination: Destination, found: _Lookup) -> None:
             destination.hostname, destination.port, type=socket.SOCK_STREAM
         )
     except OSError as error:
-        found.error = error.strerror or str(error)
+        found.error = system_says(error)
         return
     found.addresses = [str(answer[4][0]) for answer in answers]
 
@@ -103,7 +104,7 @@ def _port(patient: Patient) -> Finding | None:
         socket.create_connection((destination.hostname, destination.port), _LIMIT).close()
     except OSError as error:
         return fail(
-            tr("{place} does not answer: {reason}", place=place, reason=error.strerror or error),
+            tr("{place} does not answer: {reason}", place=place, reason=system_says(error)),
             "TCP",
             tr("Run the cell again and connect with the string it prints."),
         )
@@ -124,7 +125,7 @@ def _banner(patient: Patient) -> Finding | None:
                     break
                 line += part
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = system_says(error)
     line = line.partition(b"\n")[0]
     if line.startswith(b"SSH-2.0-"):
         return ok(line.decode("ascii", "replace").strip(), "TCP")

@@ -10,7 +10,7 @@ from colabdev import texts
 from colabdev.commands.follow import RunOutcome, follow_job
 from colabdev.commands.reporter import Reporter
 from colabdev.commands.sync import remote_root, sync_project
-from colabdev.errors import InputError, ProtocolError, RemoteFailure
+from colabdev.errors import InputError, ProtocolError, RemoteFailure, system_says
 from colabdev.exercises.course import Course, Exercise, Language, Outcome
 from colabdev.exercises.workbook import Workbook
 from colabdev.far_words import translated
@@ -151,7 +151,7 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InputError(
-            tr("{file!a} cannot be read: {strerror}.", file=str(file), strerror=error.strerror),
+            tr("{file!a} cannot be read: {strerror}.", file=str(file), strerror=system_says(error)),
             tr("Name a file of yours; a course is proved by: colabdev exercises author check"),
         ) from error
 
