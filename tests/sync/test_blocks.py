@@ -122,13 +122,13 @@ def _just_now(file: Path) -> None:
 def test_a_large_file_is_read_once(large: Path, far: Far) -> None:
     """Whether a file of the same size is another one is not found out by a reading of its own."""
     edit(large / "big", "middle")
-    before = _bytes_read()
+    before = bytes_read()
     carried(large, far)
-    assert _bytes_read() - before < 1.3 * SIZE
+    assert bytes_read() - before < 1.3 * SIZE
     assert read(large) == read(far.folder)
 
 
-def _bytes_read() -> int:
+def bytes_read() -> int:
     counts = Path("/proc/thread-self/io").read_text()  # without those of the far side
     return int(counts.split()[1])
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from colabdev.remote.program import Program, bare
 from colabdev.sync.engine import sync
 from colabdev.sync.report import SyncReport
 from tests.sync.conftest import PEER, Far
+from tests.sync.test_blocks import SIZE, bytes_read
 from tests.sync.trees import read, write
 
 DAY = 86_400_000_000_000
@@ -122,3 +124,22 @@ def test_an_edit_within_the_same_second_is_seen(
             assert (report.sent or report.received) == ("a",)
             assert (other / "a").read_bytes() == (root / "a").read_bytes() == b"two %d" % turn
     assert trapped
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system counts what is read")
+def test_what_was_written_right_before_a_sync_is_read_once_more(project: Path, far: Far) -> None:
+    """Its times might come again, so that the next sync reads it; the ones after that do not."""
+    write(project, {"big": os.urandom(SIZE)})
+    far.sync(project, limit=SIZE)
+    read_there: list[int] = []
+    for _ in range(3):
+        before = bytes_read()
+        report = sync(project, far.transport, str(far.folder), peer=PEER, now=_later)
+        assert (report.sent, report.conflicts, report.unchanged) == ((), (), 1)
+        read_there.append(bytes_read() - before)
+    assert SIZE <= read_there[0] < 1.3 * SIZE
+    assert max(read_there[1:]) < SIZE / 4
+
+
+def _later() -> int:
+    return time.time_ns() + 3_000_000_000
