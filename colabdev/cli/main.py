@@ -158,6 +158,10 @@ def _run(arguments: Sequence[str], console: Console) -> int:
         console.failed(tr("Stopped."), kind="Interrupted")
         return 130
     except Exception as error:
+        if isinstance(error, FileNotFoundError) and _is_astray():
+            text, hint = tr("The current folder is gone."), tr("Change to one that is there.")
+            console.failed(text, hint, kind="InputError")
+            return 2
         console.failed(
             tr(
                 "This is a bug in colabdev: {name}: {error}", name=type(error).__name__, error=error
@@ -189,6 +193,15 @@ def _elsewhere(error: click.NoSuchOption) -> str:
     else:
         return ""
     return where
+
+
+def _is_astray() -> bool:
+    """Tell whether the current folder was taken away under us."""
+    try:
+        os.getcwd()  # noqa: PTH109 - it is asked for, not used
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _keep_trace() -> str:

@@ -40,6 +40,21 @@ def test_an_error_has_one_sentence_and_one_next_step() -> None:
     assert done.stdout == b""
 
 
+@pytest.mark.parametrize("words", [["sync"], ["run", "x.py"], ["push", "x"]])
+def test_a_folder_that_is_gone_is_one_sentence(words: list[str], folder: Path) -> None:
+    """In a folder that was taken away each command says so, and leaves no trace of a bug."""
+    line = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", line, str(folder / "gone"), sys.executable, "-m", "colabdev", *words],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: The current folder is gone.\n"), done.stderr
+
+
 def test_json_errors_are_lines_too() -> None:
     """With --json the error is an object, and the last line says whose exit code it is."""
     lines = json_lines(colabdev("connect", "nonsense", "--json"))
