@@ -45,7 +45,7 @@ def _ask_ahead() -> None:
 
     from colabdev.sync.ahead import begin
 
-    with contextlib.suppress(OSError):  # the folder is gone, which is told later
+    with contextlib.suppress(Exception):  # as of a folder that is gone: it is met again, and told
         begin(Path.cwd())
 
 

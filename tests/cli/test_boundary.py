@@ -198,6 +198,21 @@ def test_an_old_code_page_loses_no_line(encoding: str) -> None:
     assert "텐서 만들기" in json_lines(done)[0]["data"][0]["title"]
 
 
+def test_what_fails_before_it_is_loaded_is_met_again_and_told() -> None:
+    """A sync dials before there is anybody to tell of what goes wrong: no trace is shown for it."""
+    code = (
+        "import sys\n"
+        "from colabdev import __main__\n"
+        "from colabdev.sync import ahead\n"
+        "ahead.begin = lambda project: 1 / 0\n"
+        "sys.argv[1:] = ['sync']\n"
+        "__main__.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: No runtime is known")
+
+
 def test_ctrl_c_while_it_is_loaded_is_no_error() -> None:
     """As soon as the first of its modules is loaded: no trace of Python's, and 130."""
     words = [sys.executable, "-X", "importtime", "-m", "colabdev", "run", "--on", "here", "true"]
