@@ -7,6 +7,9 @@ import io
 import os
 import sys
 
+# Options of a sync with which it begins on the same machine and with the same question.
+_NO_OTHERWISE = {"--json", "--large", "--yes"}
+
 
 def main() -> None:
     """Run one command, and leave with its exit code as soon as what it said is out.
@@ -23,7 +26,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     code: object = 1
     try:
-        if sys.argv[1:] in (["sync"], ["sync", "--json"]):  # as it is typed most
+        if sys.argv[1:2] == ["sync"] and set(sys.argv[2:]) <= _NO_OTHERWISE:
             _ask_ahead()
         from colabdev.cli.main import main as run
 
