@@ -124,16 +124,25 @@ def beside(digest: Any) -> Iterator[Callable[[bytes], None]]:
     import queue
     import threading  # both for large files alone
 
-    chunks: queue.Queue[bytes] = queue.Queue(_WAITING)
+    # A bounded queue is written in Python, and as slow as the work: this one is lent its room.
+    chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    room: queue.SimpleQueue[None] = queue.SimpleQueue()
+    for _ in range(_WAITING):
+        room.put(None)
 
     def work() -> None:
         while chunk := chunks.get():
             digest.update(chunk)
+            room.put(None)
+
+    def update(chunk: bytes) -> None:
+        room.get()
+        chunks.put(chunk)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        yield chunks.put
+        yield update
     finally:
         chunks.put(b"")
         thread.join()
