@@ -21,6 +21,9 @@ def choose(wanted: str = "") -> None:
     """
     gettext.bindtextdomain(DOMAIN, str(folder()))
     gettext.textdomain(DOMAIN)
+    named = [name[:2] for name in os.environ.get("LANGUAGE", "").split(":")]
+    if next((name for name in named if name in LANGUAGES), "") == "en":
+        os.environ["LANGUAGE"] = "en"  # it has no catalogue, and what is named behind it would win
     if wanted in LANGUAGES and wanted != spoken():
         os.environ["LANGUAGE"] = wanted
 

@@ -162,6 +162,8 @@ def test_a_failure_over_there_reads_korean(folder: Path, home: Path) -> None:
         ([], {"LANG": "ko_KR.UTF-8", "LC_ALL": "C"}, False),
         ([], {"LANG": "en_US.UTF-8"}, False),
         ([], {"LANGUAGE": "fr:ko", "LANG": "en_US.UTF-8"}, True),
+        ([], {"LANGUAGE": "en_GB:ko", "LANG": "ko_KR.UTF-8"}, False),
+        (["--lang", "ko"], {"LANGUAGE": "en:ko", "LANG": "C"}, True),
         (["--lang", "ko"], {}, True),
         (["--lang=en"], {"LANG": "ko_KR.UTF-8"}, False),
         ([], {"COLABDEV_LANG": "ko", "LANG": "en_US.UTF-8"}, True),

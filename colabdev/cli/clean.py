@@ -5,7 +5,7 @@ import re
 # C0 and C1 controls but tab and newline, the marks that reorder or hide text (bidi, joiners), and
 # the bytes of a name that is no UTF-8, which no output takes.
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
 

@@ -123,7 +123,9 @@ def test_a_changed_project_file_changes_no_command(folder: Path) -> None:
     assert colabdev("status", cwd=folder).returncode == 0, "no runtime 'x' is asked for"
 
 
-@pytest.mark.parametrize("letter", ["\x1b", "\x9b", "\r", "\x07", "\u202e", "\u200b", "\x00"])
+@pytest.mark.parametrize(
+    "letter", ["\x1b", "\x9b", "\r", "\x07", "\u202e", "\u200b", "\u061c", "\x00"]
+)
 def test_the_cleaner(letter: str) -> None:
     """No control and no mark that hides or reorders text gets through."""
     assert letter not in clean_line(f"a{letter}b")
